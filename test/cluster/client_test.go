@@ -20,10 +20,12 @@ type user struct {
 }
 
 // errAgain is a call that was refused for a moment, errNoSession one whose
-// session is gone: the two things that a client has to be able to live with.
+// session is gone: the two things that a client has to be able to live with. errCut is a
+// call that was accepted before its session ended.
 var (
 	errAgain     = errors.New("try again")
 	errNoSession = errors.New("no session")
+	errCut       = fmt.Errorf("%w any more, and no answer", errNoSession)
 )
 
 const (
@@ -291,8 +293,11 @@ func (s *stream) call(ctx context.Context, id int) error {
 		case a := <-to:
 			return s.check(a, id)
 		default:
+		}
+		if err != nil {
 			return errNoSession
 		}
+		return fmt.Errorf("call %d of %s: %w", id, s.name, errCut)
 	case <-time.After(patience):
 		if err != nil {
 			return err

@@ -127,7 +127,8 @@ func TestReplicaDiesAndRedisRestarts(t *testing.T) {
 	c := newCluster(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	var next, done, restarts atomic.Int64
+	var met trouble
+	var next, done atomic.Int64
 	var wg sync.WaitGroup
 	var clients []caller
 	for n := range users {
@@ -137,7 +138,7 @@ func TestReplicaDiesAndRedisRestarts(t *testing.T) {
 	for _, x := range clients {
 		wg.Go(func() {
 			for range callsInTrouble {
-				if err := persist(ctx, x, int(next.Add(1)), &restarts); err != nil {
+				if err := persist(ctx, x, int(next.Add(1)), &met); err != nil {
 					t.Error(err)
 					return
 				}
@@ -165,7 +166,7 @@ func TestReplicaDiesAndRedisRestarts(t *testing.T) {
 	c.replicas[1].kill()
 	c.replicas[1].start(t)
 	wg.Wait()
-	t.Logf("%d calls, %d times a client had to begin anew", done.Load(), restarts.Load()-3*users) // each but the stateless ones begins once
+	t.Logf("%d calls, %d times a client had to begin anew", done.Load(), met.sessions.Load()+met.streams.Load()-3*users) // each but the stateless ones begins once
 	if done.Load() != total {
 		t.Errorf("%d of %d calls were answered", done.Load(), total)
 	}
@@ -177,12 +178,21 @@ func TestReplicaDiesAndRedisRestarts(t *testing.T) {
 	}
 }
 
+// trouble is what clients had to do beside calling.
+type trouble struct {
+	sessions, streams, repeats, cut atomic.Int64
+}
+
 // persist does what a good client does until the call is answered.
-func persist(ctx context.Context, x caller, id int, restarts *atomic.Int64) error {
+func persist(ctx context.Context, x caller, id int, met *trouble) error {
 	for {
 		err := x.call(ctx, id)
 		if errors.Is(err, errNoSession) {
-			restarts.Add(1)
+			if streams(x) {
+				met.streams.Add(1)
+			} else {
+				met.sessions.Add(1)
+			}
 			if err = x.restart(ctx); err == nil {
 				continue
 			}
@@ -190,6 +200,7 @@ func persist(ctx context.Context, x caller, id int, restarts *atomic.Int64) erro
 		if !errors.Is(err, errAgain) || ctx.Err() != nil {
 			return err
 		}
+		met.repeats.Add(1)
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():

@@ -3,9 +3,11 @@ package cluster
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,7 +46,7 @@ func (r *replica) start(t *testing.T) {
 		}
 		body, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		return resp.StatusCode == http.StatusOK && !strings.Contains(string(body), `"bus":"down"`)
+		return resp.StatusCode == http.StatusOK && (!slices.Contains(r.args, "--bus") || strings.Contains(string(body), `"bus":"up"`))
 	})
 }
 
@@ -57,15 +59,23 @@ func (r *replica) kill() {
 	}
 }
 
-func (r *replica) metric(t *testing.T, name string) string {
+func (r *replica) metrics(t *testing.T) string {
 	t.Helper()
 	resp, err := http.Get("http://" + r.ops + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	body, _ := io.ReadAll(resp.Body)
-	for line := range strings.Lines(string(body)) {
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+func (r *replica) metric(t *testing.T, name string) string {
+	t.Helper()
+	for line := range strings.Lines(r.metrics(t)) {
 		if rest, ok := strings.CutPrefix(line, name+" "); ok {
 			return strings.TrimSpace(rest)
 		}
@@ -73,58 +83,115 @@ func (r *replica) metric(t *testing.T, name string) string {
 	return "absent"
 }
 
-// cluster is two replicas with nginx before and Redis between them.
+// cluster is two replicas with a balancer before and for whoami Redis between them.
 type cluster struct {
 	*issuer.Issuer
-	base     string // of nginx
+	base     string // of the balancer
 	redis    *real.Service
 	replicas []*replica
 }
 
-// newCluster is a cluster for resources at paths, or for one at /mcp.
+// balancer starts what stands before the replicas.
+type balancer func(t *testing.T, replicas []*replica) *real.Service
+
+// newCluster is a cluster for resources at paths, or for one at /mcp, behind nginx.
 func newCluster(t *testing.T, paths ...string) *cluster {
 	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Setenv(real.Require, "1")
-	}
-	c := behindNginx(t)
+	return newClusterBehind(t, nginx, paths...)
+}
+
+func newClusterBehind(t *testing.T, before balancer, paths ...string) *cluster {
+	t.Helper()
+	c := behind(t, before)
 	c.redis = real.Redis(t)
 	resources := c.base + "/mcp"
 	if len(paths) > 0 {
 		resources = c.base + strings.Join(paths, " "+c.base)
 	}
-	for _, r := range c.replicas {
-		r.args = []string{
-			"--issuer", c.URL, "--resource", resources, "--listen", r.listen, "--ops-listen", r.ops,
-			"--bus", "redis://" + c.redis.Address, "--stateful", "--trusted-proxy", "127.0.0.1", "--log-level", "warn",
-		}
-		r.start(t)
-		t.Cleanup(r.kill)
-	}
+	c.start(t, resources, "--bus", "redis://"+c.redis.Address, "--stateful")
 	return c
 }
 
-// behindNginx are two replicas that are to be started, with nginx before them.
-func behindNginx(t *testing.T) *cluster {
+// behind are two replicas that are to be started, with a balancer before them.
+func behind(t *testing.T, before balancer) *cluster {
 	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Setenv(real.Require, "1")
+	}
 	c := &cluster{Issuer: issuer.Start(t)}
-	config, err := os.ReadFile("../../deploy/compose/nginx.conf")
+	for range 2 {
+		c.replicas = append(c.replicas, &replica{listen: real.FreeAddress(t), ops: real.FreeAddress(t)})
+	}
+	c.base = "http://" + before(t, c.replicas).Address
+	return c
+}
+
+// start starts the replicas with further options.
+func (c *cluster) start(t *testing.T, resources string, options ...string) {
+	t.Helper()
+	for _, r := range c.replicas {
+		r.args = append([]string{
+			"--issuer", c.URL, "--resource", resources, "--listen", r.listen, "--ops-listen", r.ops,
+			"--trusted-proxy", "127.0.0.1", "--log-level", "warn", "--drain-delay", "3s",
+		}, options...)
+		r.start(t)
+		t.Cleanup(r.kill)
+	}
+	for _, r := range c.replicas {
+		binary.Until(t, "a balancer that has seen the replica", func() bool {
+			resp, err := http.Get(c.base + "/healthz")
+			if err != nil {
+				return false
+			}
+			_ = resp.Body.Close()
+			return strings.Contains(r.metrics(t), `route="healthz"`)
+		})
+	}
+}
+
+// nginx notices by an error that a replica is gone.
+func nginx(t *testing.T, replicas []*replica) *real.Service {
+	t.Helper()
+	// In the text the upstream stands before listen, so there is one %s only.
+	return real.Nginx(t, deployed(t, "compose/nginx.conf", replicas, "listen 8080;", "listen %s;"))
+}
+
+// caddy asks the replicas whether they are ready, at a port that all of them have.
+func caddy(t *testing.T, replicas []*replica) *real.Service {
+	t.Helper()
+	first, second := replicas[0], replicas[1]
+	second.listen, _ = otherHost(first.listen)
+	for ok := false; !ok; second.ops, ok = otherHost(first.ops) {
+		first.ops = real.FreeAddress(t)
+	}
+	_, port, _ := net.SplitHostPort(first.ops)
+	return real.Caddy(t, deployed(t, "caddy/Caddyfile", replicas, "mcp.example.com {", ":%s {", "health_port 9464", "health_port "+port))
+}
+
+// otherHost is the same port of another loopback address, and whether it was free a moment ago.
+func otherHost(address string) (other string, free bool) {
+	_, port, _ := net.SplitHostPort(address)
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.2", port))
+	if err == nil {
+		_ = l.Close()
+	}
+	return net.JoinHostPort("127.0.0.2", port), err == nil
+}
+
+// deployed is a configuration in deploy/ for the replicas of the test, with words replaced.
+func deployed(t *testing.T, name string, replicas []*replica, words ...string) string {
+	t.Helper()
+	config, err := os.ReadFile("../../deploy/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(config), "listen 8080;", "listen %s;", 1)
-	for _, name := range []string{"whoami-1:3001", "whoami-2:3001"} {
-		r := &replica{listen: real.FreeAddress(t), ops: real.FreeAddress(t)}
-		if !strings.Contains(text, name) {
-			t.Fatalf("the deployed configuration does not name %s", name)
+	words = append(words, "whoami-1:3001", replicas[0].listen, "whoami-2:3001", replicas[1].listen)
+	for k := 0; k < len(words); k += 2 {
+		if strings.Count(string(config), words[k]) != 1 {
+			t.Fatalf("%s does not name %s once", name, words[k])
 		}
-		text = strings.Replace(text, name, r.listen, 1)
-		c.replicas = append(c.replicas, r)
 	}
-	// In the text the upstream stands before listen, so there is one %s only.
-	nginx := real.Nginx(t, text)
-	c.base = "http://" + nginx.Address
-	return c
+	return strings.NewReplacer(words...).Replace(string(config))
 }
 
 func (c *cluster) user(t *testing.T, n int) *user {
