@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -35,29 +36,42 @@ var (
 	// errAmbiguous is a message that two parsers may read differently.
 	errAmbiguous = errors.New("ambiguous member name")
 	errLongName  = errors.New("an id or a name is too long")
+	// errNoName is a method or a tool without a name in plain text. Scopes would be asked
+	// of no tool, and JavaScript makes "admin" of ["admin"]; others end a text at U+0000.
+	errNoName = errors.New("a method or the name of a tool is no plain string")
 )
 
 // ReadMessage reads a message as strictly as JSON allows: one object, valid
-// UTF-8, no member twice at any depth, and no name that differs from a name of
-// the protocol in its case only. Libraries decode with encoding/json, for which
+// UTF-8, no member twice at any depth, no name that differs from a name of
+// the protocol in its case only, and no __proto__ beside those names, which
+// JavaScript may take for more of them. Libraries decode with encoding/json, for which
 // METHOD and method are the same and the last of two members counts: what is
-// allowed here and what is run there must be the same message. The error is for
-// [Resource.Refuse].
+// allowed here and what is run there must be the same message. A method must be a string,
+// and a tools/call must name its tool by one. The error is for [Resource.Refuse].
 func ReadMessage(body []byte) (Message, error) {
-	var m Message
+	m, err := readMessage(body)
+	if err != nil {
+		return Message{}, unreadable(err)
+	}
+	return m, nil
+}
+
+func readMessage(body []byte) (m Message, err error) {
+	asks := false // it has a method
 	dec := decoders.Get().(*jsontext.Decoder)
 	defer func() {
 		dec.Reset(bytes.NewBuffer(nil)) // keeps nothing of the message
 		decoders.Put(dec)
 	}()
 	dec.Reset(bytes.NewBuffer(body))
-	err := eachMember(dec, messageNames, func(member string) error {
+	err = eachMember(dec, messageNames, func(member string) error {
 		switch {
 		case member == "id":
 			_, err := readName(dec)
 			return err
 		case member == "method":
 			var err error
+			asks = true
 			m.Method, err = readName(dec)
 			return err
 		case member == "params" && dec.PeekKind() == '{':
@@ -80,16 +94,22 @@ func ReadMessage(body []byte) (Message, error) {
 		return dec.SkipValue()
 	})
 	if err != nil {
-		return Message{}, unreadable(err)
+		return m, err
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return Message{}, unreadable(errors.New("something follows it"))
+		return m, errors.New("something follows it")
 	}
 	if m.Method == "tools/call" {
 		m.Tool = m.Name
 	}
+	if asks && !plainText(m.Method) || m.Method == "tools/call" && !plainText(m.Tool) {
+		return m, errNoName
+	}
 	return m, nil
 }
+
+// plainText reports whether a name is there and has no control characters.
+func plainText(name string) bool { return name != "" && !strings.ContainsFunc(name, unicode.IsControl) }
 
 // readName reads a value that answers repeat, and returns its text; "" if it is
 // no string.
@@ -156,6 +176,9 @@ func eachMember(dec *jsontext.Decoder, known []string, read func(name string) er
 				return errAmbiguous
 			}
 		}
+		if name == "__proto__" {
+			return errAmbiguous
+		}
 		if err := read(name); err != nil {
 			return err
 		}
@@ -178,6 +201,8 @@ func unreadable(err error) error {
 		p.rpc, p.text = -32600, "Invalid request: member names must be written exactly as the protocol has them"
 	case errors.Is(err, errLongName):
 		p.rpc, p.text = -32600, "Invalid request: an id or a name is longer than 8 KiB"
+	case errors.Is(err, errNoName):
+		p.rpc, p.text = -32600, "Invalid request: a method and the name of a tool must be strings without control characters"
 	}
 	return p
 }
