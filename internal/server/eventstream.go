@@ -46,12 +46,16 @@ func (e eventStream) heartbeat() error { return e.write(": still here\n\n") }
 
 // farewell tells the client when to come back; the stream ends after it.
 func (e eventStream) farewell() error {
-	return e.write(fmt.Sprintf("retry: %d\n: please reconnect\n\n", reconnectAfter.Milliseconds()))
+	err := e.write(fmt.Sprintf("retry: %d\n: please reconnect\n\n", reconnectAfter.Milliseconds()))
+	_ = e.conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // the end is written by net/http
+	return err
 }
 
 func (e eventStream) write(text string) error {
 	// Not every ResponseWriter can set a deadline; then there is none.
 	_ = e.conn.SetWriteDeadline(time.Now().Add(streamWriteTimeout))
+	// HTTP/2 ends a stream whose deadline passes, whether anything is written or not.
+	defer func() { _ = e.conn.SetWriteDeadline(time.Time{}) }()
 	if _, err := io.WriteString(e.w, text); err != nil {
 		return fmt.Errorf("write event: %w", err)
 	}

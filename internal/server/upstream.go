@@ -152,6 +152,8 @@ func (u *upstream) pass(w http.ResponseWriter, r *http.Request, c gateway.Call, 
 // send asks the upstream, or answers itself and returns false. The time is that until the
 // answer begins.
 func (u *upstream) send(w http.ResponseWriter, r *http.Request, body []byte, ask func() (*http.Response, error)) (*http.Response, bool) {
+	// The upstream has its own time; HTTP/2 ends a stream whose deadline passes meanwhile.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	start := time.Now()
 	resp, err := ask()
 	took := time.Since(start)
@@ -237,6 +239,9 @@ func (u *upstream) delete(w http.ResponseWriter, r *http.Request, id bearer.Iden
 func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	if r.Method != http.MethodGet {
 		methodNotAllowed(w, "GET")
+		return
+	}
+	if !u.plainHeader(w, r, "", "", func() {}) {
 		return
 	}
 	done, ok := u.openStream(w, ownerOf(id), "sse")

@@ -49,7 +49,7 @@ type Relay struct {
 // see [Cut].
 func (l *Relay) Write(w http.ResponseWriter, resp *http.Response) error {
 	defer func() { _ = resp.Body.Close() }()
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
+	setWriteTime(http.NewResponseController(w))
 	h := w.Header()
 	copyAnswerHeader(h, resp.Header)
 	kind := mediaType(resp)
@@ -75,6 +75,13 @@ func (l *Relay) Write(w http.ResponseWriter, resp *http.Response) error {
 	return copyBody(w, resp.Body, l.Stop != nil)
 }
 
+// setWriteTime bounds what is written next. While the upstream is waited for there must be no
+// deadline: HTTP/2 ends a stream when one passes, whether anything is written or not. Not
+// every ResponseWriter can set one.
+func setWriteTime(conn *http.ResponseController) {
+	_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
+}
+
 // copyBody writes a body. At once is for a subscription: some servers write its messages as
 // JSON, one after the other (the reference server of the conformance suite).
 func copyBody(w http.ResponseWriter, body io.Reader, atOnce bool) error {
@@ -82,9 +89,10 @@ func copyBody(w http.ResponseWriter, body io.Reader, atOnce bool) error {
 	defer buffers.Put(buf)
 	conn := http.NewResponseController(w)
 	for {
+		_ = conn.SetWriteDeadline(time.Time{})
 		n, err := body.Read(buf[:])
+		setWriteTime(conn)
 		if n > 0 {
-			_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
 			if _, failed := w.Write(buf[:n]); failed != nil {
 				return fmt.Errorf("%w: write: %w", errCut, failed)
 			}

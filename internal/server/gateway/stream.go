@@ -26,8 +26,9 @@ type stream struct {
 	conn *http.ResponseController
 
 	mu       sync.Mutex
-	tail     [2]byte // the last bytes, without CR
-	passed   bool    // something was passed on since the last heartbeat
+	timer    *time.Timer // of the next heartbeat
+	last     time.Time   // when something was written
+	tail     [2]byte     // the last bytes, without CR
 	stopping bool
 	ended    bool
 }
@@ -35,21 +36,14 @@ type stream struct {
 // stream passes a stream on until it ends on one side, or is to stop.
 func (l *Relay) stream(w http.ResponseWriter, body io.ReadCloser) error {
 	s := &stream{w: w, conn: http.NewResponseController(w), tail: [2]byte{'\n', '\n'}}
-	defer s.end()
-	if l.First != "" {
-		_ = s.beat(l.First)
-	}
 	// A body that is closed ends the reading: that is how others end a stream.
-	var beat *time.Timer
-	beat = time.AfterFunc(min(firstBeat, l.Heartbeat), func() {
-		if l.Alive != nil && !l.Alive() || s.beat(": still here\n\n") != nil {
+	s.begin(l.First, min(firstBeat, l.Heartbeat), func() {
+		if l.Alive != nil && !l.Alive() || s.beat(l.Heartbeat) != nil {
 			s.end()
 			_ = body.Close()
-			return
 		}
-		beat.Reset(l.Heartbeat)
 	})
-	defer beat.Stop()
+	defer s.end()
 	if l.Stop != nil {
 		defer context.AfterFunc(l.Stop, func() {
 			if s.stop() {
@@ -79,7 +73,6 @@ func (s *stream) pass(piece []byte) (over bool, err error) {
 	if s.ended || len(piece) == 0 {
 		return s.ended, nil
 	}
-	s.passed = true
 	if err := s.write(piece); err != nil {
 		return true, err
 	}
@@ -98,17 +91,33 @@ func (s *stream) pass(piece []byte) (over bool, err error) {
 // between reports whether the last event is complete.
 func (s *stream) between() bool { return s.tail == [2]byte{'\n', '\n'} }
 
-// beat writes a comment, unless something else was written meanwhile: proxies close what
-// is silent, and a client that is gone is noticed only by writing.
-func (s *stream) beat(comment string) error {
+// begin writes what comes first, if anything does, and asks for the heartbeat after wait.
+func (s *stream) begin(first string, wait time.Duration, beat func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	silent := !s.passed
-	s.passed = false
-	if s.ended || !silent || !s.between() {
+	s.timer = time.AfterFunc(wait, beat)
+	if first != "" {
+		_ = s.write([]byte(first)) // the next write has the error
+	}
+}
+
+// beat writes a comment when nothing was written for so long, and sets the time of the
+// next: proxies close what is silent, and a client that is gone is noticed only by writing.
+func (s *stream) beat(every time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
 		return nil
 	}
-	return s.write([]byte(comment))
+	if rest := every - time.Since(s.last); rest > 0 {
+		s.timer.Reset(rest)
+		return nil
+	}
+	s.timer.Reset(every)
+	if !s.between() {
+		return nil
+	}
+	return s.write([]byte(": still here\n\n"))
 }
 
 // stop ends the stream now, if it is between two events, or after the one that has begun.
@@ -128,11 +137,20 @@ func (s *stream) stop() (now bool) {
 func (s *stream) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended = true
+	s.timer.Stop()
+	if !s.ended {
+		s.ended = true
+		setWriteTime(s.conn) // the end is written by net/http
+	}
 }
 
+// write leaves a deadline behind only at the end, see [setWriteTime].
 func (s *stream) write(piece []byte) error {
-	_ = s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every ResponseWriter can
+	s.last = time.Now()
+	setWriteTime(s.conn)
+	if !s.ended {
+		defer func() { _ = s.conn.SetWriteDeadline(time.Time{}) }()
+	}
 	if _, err := s.w.Write(piece); err != nil {
 		return fmt.Errorf("write event: %w", err)
 	}

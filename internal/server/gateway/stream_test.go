@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// answerOf is an answer of an upstream that writes body.
+func answerOf(kind string, body io.ReadCloser) *http.Response {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {kind}}, Body: body, ContentLength: -1}
+}
+
+// A heartbeat that is under way when the stream ends is the last one.
+func TestHeartbeatsEndWithTheirStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, over := 0, make(chan struct{})
+		body, upstream := io.Pipe()
+		l := &Relay{Heartbeat: 25 * time.Second, Alive: func() bool {
+			asked++
+			if asked == 1 {
+				_ = upstream.Close()
+				<-over
+			}
+			return true
+		}}
+		if err := l.Write(httptest.NewRecorder(), answerOf(typeEvents, body)); err != nil {
+			t.Error(err)
+		}
+		close(over)
+		<-time.After(time.Hour)
+		if asked != 1 {
+			t.Errorf("the store was asked %d times", asked)
+		}
+	})
+}
+
+// noted keeps what is written, and when, and ends as a stream of HTTP/2 does when a deadline
+// passes.
+type noted struct {
+	*httptest.ResponseRecorder
+	deadline *time.Timer
+	cut      bool
+	writes   []time.Time
+}
+
+func (n *noted) SetWriteDeadline(at time.Time) error {
+	if n.deadline != nil {
+		n.deadline.Stop()
+	}
+	if !at.IsZero() {
+		n.deadline = time.AfterFunc(time.Until(at), func() { n.cut = true })
+	}
+	return nil
+}
+
+func (n *noted) Write(p []byte) (int, error) {
+	n.writes = append(n.writes, time.Now())
+	return n.ResponseRecorder.Write(p)
+}
+
+// While the upstream is waited for nothing ends the answer, and no stream is silent for
+// longer than the heartbeat.
+func TestAnswersMayTakeTheirTimeOverHTTP2(t *testing.T) {
+	for _, kind := range []string{typeJSON, typeEvents} {
+		synctest.Test(t, func(t *testing.T) {
+			body, upstream := io.Pipe()
+			go func() {
+				for range 5 {
+					<-time.After(47 * time.Second)
+					_, _ = io.WriteString(upstream, "data: {}\n\n")
+				}
+				_ = upstream.Close()
+			}()
+			w := &noted{ResponseRecorder: httptest.NewRecorder()}
+			if err := (&Relay{Heartbeat: 25 * time.Second}).Write(w, answerOf(kind, body)); err != nil || w.cut {
+				t.Errorf("%s: %v, cut: %v", kind, err, w.cut)
+			}
+			for k := 1; k < len(w.writes) && kind == typeEvents; k++ {
+				if silent := w.writes[k].Sub(w.writes[k-1]); silent > 25*time.Second {
+					t.Errorf("silent for %v", silent)
+				}
+			}
+			if w.SetWriteDeadline(time.Time{}); w.deadline == nil {
+				t.Errorf("%s: what is written last is not bounded", kind)
+			}
+		})
+	}
+}
