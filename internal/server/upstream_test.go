@@ -262,6 +262,7 @@ func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
 		w.Header().Set("Server", "upstream")
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Mcp-Extension", "kept")
+		w.Header()["Mcp-Session_Id"] = []string{"theirs"}
 		answers[r.Header.Get("Mcp-Case")](w, r)
 	}))
 	l := startGateway(t, i, base, nil)
@@ -296,6 +297,8 @@ func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
 		"compressed":      {with(200, "Content-Type", "application/json", "Content-Encoding", "br"), 502, false},
 		"a bad session":   {with(200, "Content-Type", "application/json", "Mcp-Session-Id", "a b"), 502, false},
 		"accepted":        {with(202, "Content-Type", "text/plain"), 202, false},
+		"an odd status":   {with(600, "Content-Type", "application/json"), 502, false},
+		"coded error":     {with(400, "Content-Type", "application/json", "Content-Encoding", "gzip"), 502, false},
 		"cut off at once": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 502, false},
 	}
 	for name, c := range cases {
@@ -310,7 +313,7 @@ func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
 		if !c.passed && c.want != 202 && !strings.Contains(string(body), `"id":"my id"`) {
 			t.Errorf("%s: the error %s is nobody's", name, body)
 		}
-		for _, header := range []string{"Set-Cookie", "Server", challenge, "Location", "Content-Encoding", "Access-Control-Allow-Origin", "Mcp-Session-Id", "Proxy-Authenticate"} {
+		for _, header := range []string{"Set-Cookie", "Server", challenge, "Location", "Content-Encoding", "Access-Control-Allow-Origin", "Mcp-Session-Id", "Mcp-Session_Id", "Proxy-Authenticate"} {
 			if got := resp.Header.Get(header); got != "" {
 				t.Errorf("%s: the client got %s: %s", name, header, got)
 			}

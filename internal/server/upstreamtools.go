@@ -47,7 +47,7 @@ func (t *toolNames) listed(list []byte) {
 	defer t.mu.Unlock()
 	missing := slices.DeleteFunc(t.unseen, func(name string) bool { return bytes.Contains(list, []byte(strconv.Quote(name))) })
 	if t.unseen = nil; len(missing) > 0 {
-		t.log.Warn("tool-scope names tools that the upstream did not list, so they protect nothing if they are misspelt",
+		t.log.Warn("tool-scope names tools that are not in this caller's list; they protect nothing if they are misspelt",
 			slog.String("tools", strings.Join(missing, " ")))
 	}
 }

@@ -68,7 +68,7 @@ func (a *assertions) sign(id bearer.Identity, now time.Time) (string, error) {
 		said["scope"] = strings.Join(id.Scopes, " ")
 	}
 	for _, name := range a.claims {
-		if value, ok := id.Claims[name]; ok && said[name] == nil && name != "iss" {
+		if value, ok := claimOf(id, name); ok && said[name] == nil && name != "iss" {
 			said[name] = value
 		}
 	}

@@ -97,8 +97,8 @@ func (g *Gateway) send(ctx context.Context, to *url.URL, c *Call, answers bool) 
 	if f == nil && !validSession(resp.Header) {
 		f = garbage(resp, headerSession, resp.Header.Get(headerSession))
 	}
-	if f == nil && answers {
-		f = judgeBody(resp)
+	if f == nil {
+		f = judgeBody(resp, answers)
 	}
 	if f != nil {
 		foreign.Discard(resp)
@@ -133,7 +133,7 @@ func judge(resp *http.Response) *Failure {
 		why = "it wants a login of its own; turn that off, and let it believe the gateway"
 	case code >= 300 && code < 400:
 		why = "it redirects to " + foreign.ShortAddress(resp.Header.Get("Location")) + "; give the address that answers by itself"
-	case code < 200:
+	case code < 200, code > 599:
 		why = "it speaks another protocol than HTTP then"
 	default:
 		return nil
@@ -145,19 +145,20 @@ func judge(resp *http.Response) *Failure {
 }
 
 // judgeBody refuses an answer that is none of MCP.
-func judgeBody(resp *http.Response) *Failure {
-	var what, said string
-	switch kind, coding := mediaType(resp), resp.Header.Get("Content-Encoding"); {
-	case resp.StatusCode >= 300 || !hasBody(resp):
-		return nil
-	case coding != "" && !strings.EqualFold(coding, "identity"):
-		what, said = "the content encoding", coding
-	case kind != typeJSON && kind != typeEvents:
-		what, said = "the content type", resp.Header.Get("Content-Type")
-	default:
+func judgeBody(resp *http.Response, answers bool) *Failure {
+	if !answers && resp.StatusCode < 300 {
+		resp.ContentLength = 0 // nobody asks for it
+	}
+	if !hasBody(resp) {
 		return nil
 	}
-	return garbage(resp, what, said)
+	if coding := resp.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+		return garbage(resp, "the content encoding", coding)
+	}
+	if kind := mediaType(resp); resp.StatusCode < 300 && kind != typeJSON && kind != typeEvents {
+		return garbage(resp, "the content type", resp.Header.Get("Content-Type"))
+	}
+	return nil
 }
 
 func garbage(resp *http.Response, what, said string) *Failure {

@@ -135,10 +135,10 @@ func New(cfg Config) (*Gateway, error) {
 
 // endpoints are the addresses of both transports.
 func endpoints(upstream *url.URL) (streamable, sse *url.URL) {
-	if strings.HasSuffix(upstream.Path, "/sse") {
-		return upstream.ResolveReference(&url.URL{Path: "mcp"}), upstream
+	if strings.HasSuffix(strings.TrimSuffix(upstream.Path, "/"), "/sse") {
+		return upstream.JoinPath("..", "mcp"), upstream
 	}
-	return upstream, upstream.ResolveReference(&url.URL{Path: "sse"})
+	return upstream, upstream.JoinPath("..", "sse")
 }
 
 // newTransport asks no proxy: the upstream is the operator's own. It speaks HTTP/1.1, in

@@ -168,6 +168,7 @@ func TestHeaderNamesThatMeanSomethingElseAreRefused(t *testing.T) {
 	for _, name := range []string{
 		"", "X_User", "X-User ", "X-Usér", "Authorization", "Cookie", "Host", "Content-Length", "Connection", "Proxy-Authorization", "Transfer-Encoding", "Te",
 		"Mcp-Session-Id", "mcp-name", "X-Forwarded-For", "Accept", "Forwarded", "x-forwarded-host", "X-Request-Id",
+		"Idempotency-Key", "X-Idempotency-Key", "Upgrade", "Traceparent", "Tracestate",
 	} {
 		if CheckHeaderName(name) == nil {
 			t.Errorf("%q is allowed", name)
@@ -221,12 +222,15 @@ func TestAmbiguousHeadersAreRefused(t *testing.T) {
 // An assertion can be checked by the key set that any replica publishes; it is for the
 // upstream alone, lives for a minute at most and never longer than the token.
 func TestAssertionsAreCheckedByTheKeySetOfAReplica(t *testing.T) {
-	with := func(c *Config) { c.Assertion = "X-Assertion" }
+	with := func(c *Config) {
+		c.Assertion = "X-Assertion"
+		c.Identity = []IdentityHeader{{"X-Team", "team.name"}}
+	}
 	g, replica := newGateway(t, with), newGateway(t, with)
 	now := time.Now()
 	id := bearer.Identity{
 		Subject: "alice", Issuer: "https://i.example", ClientID: "app", Scopes: []string{"a", "b"}, Expiry: now.Add(40 * time.Second),
-		Claims: map[string]any{"email": "a@example.com", "secret": "s", "iss": "https://i.example"},
+		Claims: map[string]any{"email": "a@example.com", "secret": "s", "iss": "https://i.example", "team": map[string]any{"name": "blue"}},
 	}
 	text, err := g.assertions.sign(id, now)
 	if err != nil {
@@ -264,7 +268,7 @@ func TestAssertionsAreCheckedByTheKeySetOfAReplica(t *testing.T) {
 	}
 	claims := parse(text)
 	end, _ := claims.GetExpirationTime()
-	if claims["sub"] != "alice" || claims["email"] != "a@example.com" || claims["scope"] != "a b" || claims["secret"] != nil || end.Unix() != id.Expiry.Unix() ||
+	if claims["sub"] != "alice" || claims["email"] != "a@example.com" || claims["scope"] != "a b" || claims["secret"] != nil || claims["team.name"] != "blue" || end.Unix() != id.Expiry.Unix() ||
 		claims["sub_id"].(map[string]any)["iss"] != "https://i.example" {
 		t.Errorf("the assertion says %v", claims)
 	}
@@ -330,6 +334,27 @@ func TestErrorsHaveTheIDOfTheirMessage(t *testing.T) {
 		WriteError(w, 502, []byte(body), "text")
 		if !strings.Contains(w.Body.String(), `"id":`+want+`,`) || !json.Valid(w.Body.Bytes()) {
 			t.Errorf("%s: %s", body, w.Body)
+		}
+	}
+}
+
+// The other transport is beside the one that is named, with a slash at its end or without,
+// and a query is that of both.
+func TestTheOtherTransportIsBesideTheFirst(t *testing.T) {
+	for given, want := range map[string][2]string{
+		"http://h/mcp":         {"http://h/mcp", "http://h/sse"},
+		"http://h/mcp/":        {"http://h/mcp/", "http://h/sse"},
+		"http://h":             {"http://h", "http://h/sse"},
+		"http://h/a%2Fb/mcp?k": {"http://h/a%2Fb/mcp?k", "http://h/a%2Fb/sse?k"},
+		"http://h/a/sse":       {"http://h/a/mcp", "http://h/a/sse"},
+		"http://h/sse/":        {"http://h/mcp", "http://h/sse/"},
+	} {
+		u, err := url.Parse(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if streamable, sse := endpoints(u); streamable.String() != want[0] || sse.String() != want[1] {
+			t.Errorf("%s: %s and %s", given, streamable, sse)
 		}
 	}
 }

@@ -143,7 +143,7 @@ var answerHeaders = []string{"Allow", "Retry-After"}
 // copyAnswerHeader copies what the client may see of the upstream's header.
 func copyAnswerHeader(to, from http.Header) {
 	for name, values := range from {
-		if name == headerSession || !strings.HasPrefix(name, "Mcp-") && !slices.Contains(answerHeaders, name) {
+		if name == headerSession || !plainName(name) || !strings.HasPrefix(name, "Mcp-") && !slices.Contains(answerHeaders, name) {
 			continue
 		}
 		if len(values) == 1 && httpguts.ValidHeaderFieldValue(values[0]) {

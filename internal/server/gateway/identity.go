@@ -49,8 +49,11 @@ func CheckHeaderName(name string) error {
 		return fmt.Errorf("header %q: a name has letters, digits and - only", name)
 	// What no trailer may have are the headers that say how HTTP is to be read, and
 	// credentials (RFC 9110 section 6.5.1).
+	// net/http sends a message again where a header says that this does no harm.
+	case canonical == "Idempotency-Key", canonical == "X-Idempotency-Key":
+		return fmt.Errorf("header %s: a call could run twice", canonical)
 	case !httpguts.ValidTrailerHeader(canonical), slices.Contains(passedHeaders, canonical), strings.HasPrefix(canonical, "Mcp-"),
-		slices.Contains([]string{"Cookie", "Date", "Forwarded", headerForwardedFor, "X-Forwarded-Host", "X-Forwarded-Proto", headerRequestID}, canonical):
+		slices.Contains([]string{"Cookie", "Date", "Forwarded", "Traceparent", "Tracestate", "Upgrade", headerForwardedFor, "X-Forwarded-Host", "X-Forwarded-Proto", headerRequestID}, canonical):
 		return fmt.Errorf("header %s: it means something else", canonical)
 	}
 	return nil
