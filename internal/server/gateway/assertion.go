@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"strings"
@@ -56,6 +57,10 @@ func newAssertions(cfg *Config, k *keys) (*assertions, error) {
 // sign returns an assertion about the caller. Its audience is the upstream alone, and it
 // never outlives the token.
 func (a *assertions) sign(id bearer.Identity, now time.Time) (string, error) {
+	kept := a.keyOf(id)
+	if old, ok := a.kept.Get(kept); ok && now.Before(old.used) {
+		return old.text, nil
+	}
 	said := jwt.MapClaims{
 		"iss": a.issuer, "aud": a.audience, "sub": id.Subject,
 		// RFC 9493 section 3.2.5: whose subject it is.
@@ -72,14 +77,8 @@ func (a *assertions) sign(id bearer.Identity, now time.Time) (string, error) {
 			said[name] = value
 		}
 	}
-	// The expiry is part of what it is kept under, as a renewed token has another one.
-	what, err := json.Marshal([]any{said, id.Expiry.Unix()}, json.Deterministic(true))
-	if err != nil || len(what) > maxAssertion {
+	if what, err := json.Marshal(said); err != nil || len(what) > maxAssertion {
 		return "", fmt.Errorf("%w: the claims are too long", errClaim)
-	}
-	kept := sha256.Sum256(what)
-	if old, ok := a.kept.Get(kept); ok && now.Before(old.used) {
-		return old.text, nil
 	}
 	end, use := now.Add(assertionLife), now.Add(assertionUse)
 	if !id.Expiry.IsZero() && id.Expiry.Before(end) {
@@ -87,6 +86,33 @@ func (a *assertions) sign(id bearer.Identity, now time.Time) (string, error) {
 		use = now.Add(end.Sub(now) / 2)
 	}
 	return a.signNew(said, kept, now, end, use)
+}
+
+// keyOf is what the assertion about a caller is kept under: all that it says, and the
+// expiry, as a renewed token has another one.
+func (a *assertions) keyOf(id bearer.Identity) [sha256.Size]byte {
+	var usual [1024]byte
+	all := binary.BigEndian.AppendUint64(usual[:0], uint64(id.Expiry.Unix()))
+	for _, text := range []string{id.Issuer, id.Subject, id.ClientID, strings.Join(id.Scopes, " ")} {
+		all = appendPart(all, 't', text)
+	}
+	for _, name := range a.claims {
+		claim, ok := id.Claims[name]
+		if text, isText := claim.(string); isText {
+			all = appendPart(all, 't', text)
+		} else if ok {
+			text, _ := json.Marshal(claim, json.Deterministic(true)) // it came as JSON
+			all = appendPart(all, 'j', string(text))
+		} else {
+			all = append(all, '-')
+		}
+	}
+	return sha256.Sum256(all)
+}
+
+// appendPart writes a part so that it cannot be taken for two.
+func appendPart(to []byte, kind byte, text string) []byte {
+	return append(binary.BigEndian.AppendUint64(append(to, kind), uint64(len(text))), text...)
 }
 
 func (a *assertions) signNew(said jwt.MapClaims, kept [sha256.Size]byte, now, end, use time.Time) (string, error) {

@@ -283,6 +283,9 @@ func TestAssertionsAreCheckedByTheKeySetOfAReplica(t *testing.T) {
 		"another issuer":  func(i *bearer.Identity) { i.Issuer = "https://j.example" },
 		"fewer scopes":    func(i *bearer.Identity) { i.Scopes = i.Scopes[:1] },
 		"another client":  func(i *bearer.Identity) { i.ClientID = "other" },
+		"a later expiry":  func(i *bearer.Identity) { i.Expiry = i.Expiry.Add(time.Hour) },
+		"a list of one":   func(i *bearer.Identity) { i.Claims = map[string]any{"email": []any{"a@example.com"}} },
+		"no e-mail":       func(i *bearer.Identity) { i.Claims = nil },
 		"another e-mail":  func(i *bearer.Identity) { i.Claims = map[string]any{"email": "b@example.com"} },
 	} {
 		other := id
