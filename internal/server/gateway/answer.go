@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -19,9 +18,6 @@ import (
 
 // writeTimeout is how long a client may leave a piece of an answer unread.
 const writeTimeout = 30 * time.Second
-
-// buffers are for the bytes of answers, which are never held as a whole.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 
 // errCut says that an answer broke off, on either side. The client must see that: the
 // connection is to be cut, or half an answer would look like a whole one.
@@ -85,21 +81,22 @@ func setWriteTime(conn *http.ResponseController) {
 // copyBody writes a body. At once is for a subscription: some servers write its messages as
 // JSON, one after the other (the reference server of the conformance suite).
 func copyBody(w http.ResponseWriter, body io.Reader, atOnce bool) error {
-	buf := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buf)
+	in := newPieces(body)
+	defer in.end()
 	conn := http.NewResponseController(w)
 	for {
 		_ = conn.SetWriteDeadline(time.Time{})
-		n, err := body.Read(buf[:])
+		piece, err := in.next()
 		setWriteTime(conn)
-		if n > 0 {
-			if _, failed := w.Write(buf[:n]); failed != nil {
+		if len(piece) > 0 {
+			if _, failed := w.Write(piece); failed != nil {
 				return fmt.Errorf("%w: write: %w", errCut, failed)
 			}
 			if atOnce {
 				_ = conn.Flush() // the next write has the error
 			}
 		}
+		in.shrink(len(piece))
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil

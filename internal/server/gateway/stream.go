@@ -51,11 +51,11 @@ func (l *Relay) stream(w http.ResponseWriter, body io.ReadCloser) error {
 			}
 		})()
 	}
-	buf := buffers.Get().(*[32 << 10]byte)
-	defer buffers.Put(buf)
+	in := newPieces(body)
+	defer in.end()
 	for {
-		n, err := body.Read(buf[:])
-		if over, failed := s.pass(buf[:n]); failed != nil {
+		piece, err := in.next()
+		if over, failed := s.pass(piece); failed != nil {
 			return fmt.Errorf("%w: write: %w", errCut, failed)
 		} else if over || errors.Is(err, io.EOF) {
 			return nil
@@ -63,6 +63,7 @@ func (l *Relay) stream(w http.ResponseWriter, body io.ReadCloser) error {
 		if err != nil {
 			return fmt.Errorf("%w: upstream: %w", errCut, foreign.HTTPError(err))
 		}
+		in.shrink(len(piece))
 	}
 }
 
