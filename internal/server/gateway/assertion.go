@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -92,7 +93,7 @@ func (a *assertions) sign(id bearer.Identity, now time.Time) (string, error) {
 // expiry, as a renewed token has another one.
 func (a *assertions) keyOf(id bearer.Identity) [sha256.Size]byte {
 	var usual [1024]byte
-	all := binary.BigEndian.AppendUint64(usual[:0], uint64(id.Expiry.Unix()))
+	all := strconv.AppendInt(usual[:0], id.Expiry.Unix(), 10)
 	for _, text := range []string{id.Issuer, id.Subject, id.ClientID, strings.Join(id.Scopes, " ")} {
 		all = appendPart(all, 't', text)
 	}
