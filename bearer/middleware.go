@@ -23,10 +23,10 @@ const (
 // caller with [IdentityFrom]. All others are answered as [Resource.Refuse] says. The
 // metadata of the resource are answered here too, so that next may be all of a host.
 //
-// With [Config.ToolScopes] each POST must be one JSON-RPC message, which is read
+// With [Config.ToolScopes] each POST, and each request with a body, must be one JSON-RPC message, which is read
 // whole, at most 4 MiB of it, before next gets the same bytes: a client asks for more
 // scopes because of a 403, not because of an error in JSON-RPC. A message that two
-// readers could read differently is 400, see [ReadMessage]; anything but JSON in UTF-8
+// readers could read differently is 400, see [ReadMessage] and [Message.CheckHeader]; anything but JSON in UTF-8
 // without a content coding is 415.
 //
 // A browser's preflight has no token by design and is answered for every page (Fetch
@@ -80,10 +80,10 @@ func allowPages(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// readForTool reads the message of a POST, if tools have scopes, and returns why its
+// readForTool reads the message of a request, if tools have scopes, and returns why its
 // sender may not send it. r gets the bytes that were read.
 func (p *Resource) readForTool(w http.ResponseWriter, r *http.Request, id Identity) error {
-	if len(p.cfg.ToolScopes) == 0 || r.Method != http.MethodPost {
+	if len(p.cfg.ToolScopes) == 0 || r.Method != http.MethodPost && r.ContentLength == 0 {
 		return nil
 	}
 	if !plainJSON(r.Header) {
@@ -98,6 +98,9 @@ func (p *Resource) readForTool(w http.ResponseWriter, r *http.Request, id Identi
 	}
 	m, err := ReadMessage(body)
 	if err != nil {
+		return err
+	}
+	if err := m.CheckHeader(r.Header); err != nil {
 		return err
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))

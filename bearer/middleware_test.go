@@ -139,6 +139,8 @@ func TestMiddlewareReadsTheMessageForItsTool(t *testing.T) {
 		"an answer":           {rich, `{"jsonrpc":"2.0","id":1,"result":{}}`, "", "", 200},
 		"in UTF-16":           {rich, calls, "Content-Type", "application/json; charset=utf-16", 415},
 		"as text":             {rich, calls, "Content-Type", "text/plain", 415},
+		"another Mcp-Method":  {rich, calls, "Mcp-Method", "ping", 400},
+		"another Mcp-Name":    {rich, calls, "Mcp-Name", "other", 400},
 		"compressed":          {rich, calls, "Content-Encoding", "gzip", 415},
 		"larger than 4 MiB":   {rich, calls + strings.Repeat(" ", maxMessageBytes), "", "", 413},
 		"as large as it may":  {rich, calls + strings.Repeat(" ", maxMessageBytes-len(calls)), "", "", 200},
@@ -157,6 +159,11 @@ func TestMiddlewareReadsTheMessageForItsTool(t *testing.T) {
 		}
 		if tt.want == 403 && bearerChallenge(t, resp)["scope"] != "openid profile email secret:run mcp:read" {
 			t.Errorf("%s: %v", name, resp.Header)
+		}
+	}
+	for _, method := range []string{"PUT", "GET", "DELETE"} {
+		if resp := call(h, method, "/mcp", poor, calls); resp.StatusCode != 403 {
+			t.Errorf("a call by %s: %d", method, resp.StatusCode)
 		}
 	}
 	if resp := call(h, "GET", "/mcp", poor, ""); resp.StatusCode != 200 {

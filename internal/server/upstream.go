@@ -83,25 +83,22 @@ func (u *upstream) post(w http.ResponseWriter, r *http.Request, id bearer.Identi
 // receiveFor is receive, and refuses what the upstream might read in another way.
 func (u *upstream) receiveFor(w http.ResponseWriter, r *http.Request, id bearer.Identity) (incoming, bool) {
 	in, ok := u.receive(w, r, id)
-	if !ok {
+	if ok && !plainHeader(w, r, in.Message) {
+		in.release()
 		return in, false
 	}
-	name := in.Name
-	if in.Method == string(mcp.MethodResourcesRead) {
-		name = in.URI
-	}
-	return in, u.plainHeader(w, r, in.Method, name, in.release)
+	return in, ok
 }
 
-func (u *upstream) plainHeader(w http.ResponseWriter, r *http.Request, method, name string, refused func()) bool {
-	var ambiguous *gateway.HeaderError
-	if !errors.As(gateway.CheckHeader(r.Header, method, name), &ambiguous) {
-		return true
+// plainHeader reports whether the header says nothing else than the message, or answers
+// itself and returns false.
+func plainHeader(w http.ResponseWriter, r *http.Request, m bearer.Message) bool {
+	err := m.CheckHeader(r.Header)
+	if err != nil {
+		recordReason(r.Context(), err)
+		recordOf(r.Context()).resource.Refuse(w, r, err)
 	}
-	refused()
-	recordReason(r.Context(), ambiguous)
-	problem{ambiguous.Status, "invalid_request", ambiguous.Text}.write(w)
-	return false
+	return err == nil
 }
 
 // call is what goes to the upstream.
@@ -188,7 +185,7 @@ func (u *upstream) relay(w http.ResponseWriter, r *http.Request, c gateway.Call,
 
 // get holds the upstream's own stream of a session open.
 func (u *upstream) get(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	if !u.plainHeader(w, r, "", "", func() {}) {
+	if !plainHeader(w, r, bearer.Message{}) {
 		return
 	}
 	done, ok := u.openStream(w, ownerOf(id), "streamable")
@@ -226,7 +223,7 @@ func (u *upstream) subscribe(w http.ResponseWriter, r *http.Request, in incoming
 func (u *upstream) delete(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	held := &reservation{limits: u.limits, owner: ownerOf(id)}
 	defer held.release()
-	if !u.plainHeader(w, r, "", "", func() {}) || !u.reserveCall(w, held) {
+	if !plainHeader(w, r, bearer.Message{}) || !u.reserveCall(w, held) {
 		return
 	}
 	if s, ok := u.session(w, r, id); ok {
@@ -241,7 +238,7 @@ func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Id
 		methodNotAllowed(w, "GET")
 		return
 	}
-	if !u.plainHeader(w, r, "", "", func() {}) {
+	if !plainHeader(w, r, bearer.Message{}) {
 		return
 	}
 	done, ok := u.openStream(w, ownerOf(id), "sse")

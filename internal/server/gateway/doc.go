@@ -4,9 +4,8 @@
 //
 // # The way of a request
 //
-//  1. [CheckHeader] refuses a request that the upstream could read in another way than it
-//     was judged: a coded or doubly described body, Mcp-Method or Mcp-Name that say
-//     something else than the message (header.go).
+//  1. Package server has refused what the upstream could read in another way than it was
+//     judged ([bearer.ReadMessage], [bearer.Message.CheckHeader]).
 //  2. Of the client's header only names on a list go on, of which Authorization, Cookie,
 //     Forwarded and every spelling of an identity header are none. Who calls is
 //     written by us: as headers (identity.go), and as a signed assertion (assertion.go).

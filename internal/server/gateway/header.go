@@ -1,9 +1,6 @@
 package gateway
 
 import (
-	"encoding/base64"
-	"fmt"
-	"mime"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -15,8 +12,6 @@ import (
 // Headers that are read or written here.
 const (
 	headerSession      = "Mcp-Session-Id"
-	headerMethod       = "Mcp-Method"
-	headerName         = "Mcp-Name"
 	headerForwardedFor = "X-Forwarded-For"
 	headerRequestID    = "X-Request-Id"
 )
@@ -74,66 +69,6 @@ func (g *Gateway) requestHeader(c *Call) (http.Header, error) {
 		h[g.cfg.Assertion] = []string{assertion}
 	}
 	return h, nil
-}
-
-// HeaderError says that a request is not taken because the upstream might read it in another
-// way than it was judged.
-type HeaderError struct {
-	Status int
-	Text   string
-}
-
-// Error implements error.
-func (e *HeaderError) Error() string { return e.Text }
-
-// CheckHeader refuses a request whose header describes its body in more than one way. method
-// and name are those of the message, "" where it has none: name is params.name, or
-// params.uri of resources/read (MCP 2026-07-28, transports, standard headers).
-func CheckHeader(h http.Header, method, name string) error {
-	for key, values := range h {
-		if len(values) > 1 && (strings.HasPrefix(key, "Mcp-") || key == "Content-Type" || key == "Last-Event-Id" || key == "Content-Encoding") {
-			return &HeaderError{http.StatusBadRequest, fmt.Sprintf("There must be one %s header.", key)}
-		}
-	}
-	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return &HeaderError{http.StatusUnsupportedMediaType, "A message must not be compressed."}
-	}
-	if kind := h.Get("Content-Type"); kind != typeJSON && !inUTF8(kind) {
-		return &HeaderError{http.StatusUnsupportedMediaType, "A message must be in UTF-8."}
-	}
-	for key, said := range map[string]string{headerMethod: method, headerName: name} {
-		values := h[key]
-		if len(values) == 0 {
-			continue
-		}
-		value, ok := values[0], true
-		if key == headerName {
-			value, ok = decodeValue(value)
-		}
-		if !ok || value != said {
-			return &HeaderError{http.StatusBadRequest, key + " says something else than the message."}
-		}
-	}
-	return nil
-}
-
-func inUTF8(contentType string) bool {
-	_, params, err := mime.ParseMediaType(contentType)
-	return err != nil || params["charset"] == "" || strings.EqualFold(params["charset"], "utf-8")
-}
-
-// decodeValue reads a value that may stand there as Base64 (MCP 2026-07-28, transports,
-// value encoding).
-func decodeValue(value string) (string, bool) {
-	coded, ok := strings.CutPrefix(value, "=?base64?")
-	if !ok {
-		return value, true
-	}
-	if coded, ok = strings.CutSuffix(coded, "?="); !ok {
-		return value, true
-	}
-	plain, err := base64.StdEncoding.Strict().DecodeString(coded)
-	return string(plain), err == nil
 }
 
 // answerHeaders come back beside those that begin with Mcp-. Cookies, redirects, challenges
