@@ -24,6 +24,7 @@ type requestRecordKey struct{}
 type requestRecord struct {
 	http.ResponseWriter
 	client string // address, see [clientAddress]
+	host   string // of the client, as limits count it
 	status int
 	// upstream is the status of the upstream's answer; 0 without one.
 	upstream int
@@ -77,8 +78,8 @@ func recordReason(ctx context.Context, err error) {
 	}
 }
 
-// clientOf is the address that the request came from.
-func clientOf(ctx context.Context) string { return recordOf(ctx).client }
+// clientOf is the host that the request came from, as limits count it.
+func clientOf(ctx context.Context) string { return recordOf(ctx).host }
 
 // logged runs serve with a correlation id and writes one line afterwards. The
 // line has the name of the route and never the URL, since a token may have
@@ -92,7 +93,8 @@ func (s *front) logged(w http.ResponseWriter, r *http.Request, name string,
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	method := knownMethod(r.Method)
 	r, span := s.startSpan(r, name, method, id)
-	e := &requestRecord{ResponseWriter: w, client: clientAddress(r, s.ops.TrustedProxies)}
+	e := &requestRecord{ResponseWriter: w}
+	e.client, e.host = clientAddress(r, s.ops.TrustedProxies)
 	r = r.WithContext(context.WithValue(r.Context(), requestRecordKey{}, e))
 	returned := false
 	defer func() {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -54,13 +55,18 @@ func (s *Server) forwardAuth(identity []gateway.IdentityHeader) http.HandlerFunc
 			return
 		}
 		serve := streamable
-		asked, err := url.ParseRequestURI(r.Header.Get("X-Forwarded-Uri"))
+		asked, err := askedAbout(r.Header.Values("X-Forwarded-Uri"))
+		if err != nil {
+			recordReason(r.Context(), err)
+			problem{http.StatusBadRequest, "invalid_request", "The address that the proxy asks about cannot be read."}.write(w)
+			return
+		}
 		if other := s.group.askedElsewhere(s, r.URL, asked); other != nil {
 			recordReason(r.Context(), other)
 			forbidden(w, "The proxy asks about another resource than the one it protects.")
 			return
 		}
-		if err == nil {
+		if asked != nil {
 			// A token in the query is refused, and clients of HTTP+SSE have metadata of their own.
 			r.URL = asked
 			if p := asked.EscapedPath(); p == s.layout.prefix+pathSSE || p == s.layout.prefix+pathMessages {
@@ -69,6 +75,22 @@ func (s *Server) forwardAuth(identity []gateway.IdentityHeader) http.HandlerFunc
 		}
 		serve(w, r)
 	}
+}
+
+// askedAbout reads the address that a proxy asks about; nil if it does not say. What cannot be
+// read is an error: the proxy may read it in its own way, and let pass what was not looked at.
+func askedAbout(said []string) (*url.URL, error) {
+	if len(said) == 0 {
+		return nil, nil //nolint:nilnil // it does not say
+	}
+	if len(said) > 1 {
+		return nil, errors.New("more than one X-Forwarded-Uri")
+	}
+	asked, err := url.ParseRequestURI(said[0])
+	if err != nil {
+		return nil, errors.New("X-Forwarded-Uri: not an address") // the reason may show a token
+	}
+	return asked, nil
 }
 
 // askedElsewhere says what is wrong if a proxy asks s, at the address at, about a request for

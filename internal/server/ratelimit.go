@@ -82,11 +82,11 @@ func (l *rateLimiter) bucket(key string, now time.Time) *rate.Limiter {
 
 // clientAddress is the address a request came from, as the last proxy that is
 // not trusted saw it: whatever stands left of it in X-Forwarded-For was written
-// by the client itself. An IPv6 host owns a /64 and so counts as one.
-func clientAddress(r *http.Request, trusted []netip.Prefix) string {
+// by the client itself. What it may have is bounded for its host: one of IPv6 owns a /64.
+func clientAddress(r *http.Request, trusted []netip.Prefix) (address, host string) {
 	addr, ok := parseAddress(r.RemoteAddr)
 	if !ok {
-		return r.RemoteAddr
+		return r.RemoteAddr, r.RemoteAddr
 	}
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for i := len(hops) - 1; i >= 0 && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) }); i-- {
@@ -96,12 +96,13 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 		}
 		addr = hop
 	}
+	address = addr.String()
 	if addr.Is6() {
 		if p, err := addr.Prefix(64); err == nil {
-			return p.String()
+			return address, p.String()
 		}
 	}
-	return addr.String()
+	return address, address
 }
 
 func parseAddress(s string) (netip.Addr, bool) {

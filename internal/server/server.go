@@ -50,7 +50,10 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &Server{front: f}
-	if err := errors.Join(s.chooseBackend(&cfg), f.measureVerification(&cfg), s.mount(&cfg)); err != nil {
+	if err = errors.Join(s.chooseBackend(&cfg), f.measureVerification(&cfg)); err == nil {
+		err = s.mount(&cfg) // what the backend serves
+	}
+	if err != nil {
 		f.end()
 		return nil, err
 	}
