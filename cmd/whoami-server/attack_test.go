@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -30,6 +31,30 @@ type attacked struct {
 	address, ops, resource string
 	idp                    *devidp.Server
 	said                   *binary.Output
+}
+
+// attackBoth carries an attack out against whoami, and against a gateway.
+func attackBoth(t *testing.T, attack func(t *testing.T, args ...string)) {
+	t.Helper()
+	t.Run("whoami", func(t *testing.T) { attack(t) })
+	t.Run("gateway", func(t *testing.T) { attack(t, "--upstream", startUpstream(t)) })
+}
+
+// startUpstream starts a server that answers everything, and looks at what it is told.
+func startUpstream(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		for name, values := range r.Header {
+			if text := strings.Join(values, ""); name == "Authorization" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+				t.Errorf("the upstream got %s: %q", name, text)
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":{}}`)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL + "/mcp"
 }
 
 func attack(t *testing.T, args ...string) *attacked {
@@ -181,8 +206,10 @@ func (a *attacked) hold(t *testing.T, token string, n, size int, paths ...string
 // One user holds 300 bodies of 4 MiB back by their last bytes. The server
 // keeps what one user may have under way and no more, and all others are
 // answered.
-func TestWithheldBodies(t *testing.T) {
-	a := attack(t)
+func TestWithheldBodies(t *testing.T) { attackBoth(t, withheldBodies) }
+
+func withheldBodies(t *testing.T, args ...string) {
+	a := attack(t, args...)
 	alice, bob := a.token(t, "alice"), a.token(t, "bob")
 	for _, token := range []string{alice, bob} {
 		if resp := a.call(t, token); resp.StatusCode != 200 {
@@ -209,8 +236,10 @@ func TestWithheldBodies(t *testing.T) {
 
 // One user sends 1,024 bodies of which one byte has come. Nobody else
 // notices.
-func TestBodiesOfOneByte(t *testing.T) {
-	a := attack(t)
+func TestBodiesOfOneByte(t *testing.T) { attackBoth(t, bodiesOfOneByte) }
+
+func bodiesOfOneByte(t *testing.T, args ...string) {
+	a := attack(t, args...)
 	alice, bob := a.token(t, "alice"), a.token(t, "bob")
 	a.call(t, alice)
 	for n := range 1024 {
@@ -277,8 +306,12 @@ func exitCode(err error) int {
 // program wrote, nothing in it acts on a terminal, and a challenge has the
 // parameters that it should have.
 func TestTextOfStrangersInLogAndChallenge(t *testing.T) {
+	attackBoth(t, textOfStrangersInLogAndChallenge)
+}
+
+func textOfStrangersInLogAndChallenge(t *testing.T, args ...string) {
 	for _, format := range []string{"text", "json"} {
-		a := attack(t, "--log-format", format, "--log-level", "debug")
+		a := attack(t, append(args, "--log-format", format, "--log-level", "debug")...)
 		get(t, "http://"+a.ops+"/readyz")
 		token, err := a.idp.IssueToken(devidp.TokenRequest{Username: "eve", ClientID: "app\u202e", Resource: a.resource, Scopes: []string{evilSubject}})
 		if err != nil {
@@ -340,8 +373,10 @@ func TestTextOfStrangersInLogAndChallenge(t *testing.T) {
 
 // A message of 4 MiB that is nothing but values takes many times its size once it
 // is decoded. What one user may have under way is bounded all the same.
-func TestMessagesOfManyValues(t *testing.T) {
-	a := attack(t)
+func TestMessagesOfManyValues(t *testing.T) { attackBoth(t, messagesOfManyValues) }
+
+func messagesOfManyValues(t *testing.T, args ...string) {
+	a := attack(t, args...)
 	alice, bob := a.token(t, "alice"), a.token(t, "bob")
 	a.call(t, alice)
 	before := a.measured(t, "process_resident_memory_bytes")
@@ -429,4 +464,48 @@ func manyMembers(n int) string {
 		b.WriteString(`"<<<<<<<<<<<<<<<<` + strconv.FormatInt(int64(k), 36) + `":0,`)
 	}
 	return b.String()
+}
+
+// What an upstream sends beyond its answer reaches neither the log, to which net/http writes
+// it by itself, nor the answer to somebody else.
+func TestUpstreamThatSaysMore(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	const mark = "SeCrEtMaRk"
+	answer := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n" + `{"jsonrpc":"2.0","id":1,"result":{}}`
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				for r := bufio.NewReader(c); err == nil; {
+					var request *http.Request
+					if request, err = http.ReadRequest(r); err == nil {
+						_, _ = io.Copy(io.Discard, request.Body)
+						_, err = io.WriteString(c, answer+mark+answer+mark)
+					}
+				}
+			}()
+		}
+	}()
+	a := attack(t, "--upstream", "http://"+l.Addr().String()+"/mcp", "--log-level", "debug")
+	alice := a.token(t, "alice")
+	for n := range 20 {
+		resp, err := a.ask(t, a.head("/mcp", alice, len(ping), "Connection", "close")+ping)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(resp.Body); resp.StatusCode == 200 && (err != nil || strings.Contains(string(body), mark)) {
+			t.Errorf("call %d: %d %s, %v", n, resp.StatusCode, body, err)
+		}
+	}
+	if text := a.said.String(); strings.Contains(text, mark) || strings.Contains(text, "Unsolicited") {
+		t.Errorf("the log has %s", text)
+	}
 }
