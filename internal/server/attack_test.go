@@ -35,9 +35,11 @@ func (z *zeros) Read(p []byte) (int, error) {
 
 // A body of 100 MB is 413 once 4 MiB of it have been read, with and
 // without a length.
-func TestBodyOf100MB(t *testing.T) {
+func TestBodyOf100MB(t *testing.T) { onBothBackends(t, bodyOf100MB) }
+
+func bodyOf100MB(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	s := newServer(t, i, nil)
+	s := newServer(t, i, on(nil))
 	token := i.token(t, tokenParts{})
 	for _, announced := range []bool{true, false} {
 		body := &zeros{}
@@ -58,7 +60,11 @@ func TestBodyOf100MB(t *testing.T) {
 // CVE-2026-40575: no header, query or path makes a protected endpoint answer
 // without a token.
 func TestIncidentNothingButATokenGetsIn(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), nil)
+	onBothBackends(t, incidentNothingButATokenGetsIn)
+}
+
+func incidentNothingButATokenGetsIn(t *testing.T, on setUp) {
+	s := newServer(t, newTestIssuer(t), on(nil))
 	headers := []string{
 		"X-Forwarded-Uri", "/healthz", "X-Forwarded-User", "alice", "X-Forwarded-Email", "alice@example.com",
 		"X-Forwarded-Access-Token", "x", "X-Forwarded-Method", "OPTIONS", "X-Forwarded-Prefix", "/healthz",
@@ -81,7 +87,7 @@ func TestIncidentNothingButATokenGetsIn(t *testing.T) {
 	t.Logf("%d requests without a token, all 401", tried)
 	// The form of RFC 6750 section 2.2, and a token inside the message.
 	i := newTestIssuer(t)
-	s = newServer(t, i, nil)
+	s = newServer(t, i, on(nil))
 	token := i.token(t, tokenParts{})
 	form := call(s, "POST", "/mcp", "", "access_token="+token, "Content-Type", "application/x-www-form-urlencoded")
 	resp := call(s, "POST", "/mcp", "", strings.Replace(callWhoami, `"params":{`, `"access_token":"`+token+`","params":{`, 1))
@@ -93,9 +99,13 @@ func TestIncidentNothingButATokenGetsIn(t *testing.T) {
 // The client is told nothing but a generic text and an id; the log has the
 // reason under that id.
 func TestReasonIsInTheLogUnderTheIDTheClientGets(t *testing.T) {
+	onBothBackends(t, reasonIsInTheLogUnderTheIDTheClientGets)
+}
+
+func reasonIsInTheLogUnderTheIDTheClientGets(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
 	var log syncBuffer
-	s := newServer(t, i, func(c *Config) { c.Log = log.logger() })
+	s := newServer(t, i, on(func(c *Config) { c.Log = log.logger() }))
 	resp := call(s, "POST", "/mcp", i.claim(t, "aud", "https://elsewhere.example/mcp"), callWhoami)
 	body, _ := io.ReadAll(resp.Body)
 	id := resp.Header.Get(requestIDHeader)

@@ -8,9 +8,11 @@ import (
 
 // What a web page could send without asking is 415, on both endpoints (incident
 // CVE-2026-33252, cross-site text/plain).
-func TestContentTypeMustBeJSON(t *testing.T) {
+func TestContentTypeMustBeJSON(t *testing.T) { onBothBackends(t, contentTypeMustBeJSON) }
+
+func contentTypeMustBeJSON(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	s := newServer(t, i, nil)
+	s := newServer(t, i, on(nil))
 	token := i.token(t, tokenParts{})
 	for _, path := range []string{"/mcp", "/messages?sessionId=x"} {
 		for _, contentType := range []string{
@@ -29,9 +31,11 @@ func TestContentTypeMustBeJSON(t *testing.T) {
 
 // At most 4 MiB, whether the length is announced or not; the largest
 // allowed message passes; without a token nothing is read.
-func TestBodiesAreReadUpTo4MiB(t *testing.T) {
+func TestBodiesAreReadUpTo4MiB(t *testing.T) { onBothBackends(t, bodiesAreReadUpTo4MiB) }
+
+func bodiesAreReadUpTo4MiB(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	s := newServer(t, i, nil)
+	s := newServer(t, i, on(nil))
 	token := i.token(t, tokenParts{})
 	for _, tt := range []struct {
 		token     string

@@ -31,25 +31,22 @@ func (l *liveServer) awaitHeld(t *testing.T, want [3]int) {
 
 // Whatever a client does with one connection, the server holds nothing of it
 // afterwards, and answers each request once.
-func TestNothingIsHeldAfterwards(t *testing.T) {
+func TestNothingIsHeldAfterwards(t *testing.T) { onBothBackends(t, nothingIsHeldAfterwards) }
+
+func nothingIsHeldAfterwards(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
 	m := server.NewMCPServer("t", "1")
-	m.AddTool(mcp.NewTool("panics"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("tool") })
 	m.AddTool(mcp.NewTool("waits"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	var log syncBuffer
-	l := startServer(t, i, func(c *Config) { c.MCP, c.Log = m, log.logger() })
+	l := startServer(t, i, on(func(c *Config) { c.MCP = m }))
 	host, token := strings.TrimPrefix(l.url, "http://"), l.tokenFor(t, i, "alice")
 	head := func(more ...string) string {
 		return "POST /mcp HTTP/1.1\r\nHost: " + host + "\r\nAuthorization: Bearer " + token + "\r\nContent-Type: application/json\r\n" +
 			strings.Join(more, "\r\n") + "\r\n\r\n"
 	}
 	sized := func(body string) string { return head("Content-Length: "+strconv.Itoa(len(body))) + body }
-	call := func(tool string) string {
-		return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `"}}`
-	}
 	chunked := head("Transfer-Encoding: chunked")
 	oneByteChunks := ""
 	for _, c := range pingMessage {
@@ -59,8 +56,7 @@ func TestNothingIsHeldAfterwards(t *testing.T) {
 		send string
 		want []int // statuses of the answers; none: the connection just ends
 	}{
-		"a tool that panics":           {sized(call("panics")), nil},
-		"gone while a tool works":      {sized(call("waits")), nil},
+		"gone while a tool works":      {sized(strings.Replace(callWhoami, "whoami", "waits", 1)), nil},
 		"chunks of one byte":           {chunked + oneByteChunks + "0\r\n\r\n", []int{200}},
 		"chunks and a trailer":         {chunked + oneByteChunks + "0\r\nAuthorization: Bearer x\r\n\r\n", []int{200}},
 		"gone in a chunk":              {chunked + "fffff\r\n{", nil},
@@ -107,27 +103,41 @@ func TestNothingIsHeldAfterwards(t *testing.T) {
 				t.Errorf("%s, answer %d: %d, want %d", name, n, resp.StatusCode, want)
 			}
 		}
-		switch {
-		case strings.HasPrefix(name, "gone"):
+		if strings.HasPrefix(name, "gone") {
 			for held(l.Server) == [3]int{} {
 				runtime.Gosched()
-			}
-		case len(tt.want) == 0:
-			if resp, err := http.ReadResponse(r, nil); err == nil {
-				t.Errorf("%s: %d", name, resp.StatusCode)
-				_ = resp.Body.Close()
 			}
 		}
 		_ = c.Close()
 		l.awaitHeld(t, [3]int{})
 	}
-	// A panic is no success, and on HTTP+SSE it ends neither stream nor server.
+}
+
+// A tool that panics ends the connection of its caller. It is no success, and on HTTP+SSE
+// it ends neither stream nor server.
+func TestPanicOfATool(t *testing.T) {
+	i := newTestIssuer(t)
+	m := server.NewMCPServer("t", "1")
+	m.AddTool(mcp.NewTool("panics"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("tool") })
+	var log syncBuffer
+	l := startServer(t, i, func(c *Config) { c.MCP, c.Log = m, log.logger() })
+	alice := l.clientFor(t, i, "alice")
+	body := strings.Replace(callWhoami, "whoami", "panics", 1)
+	r, err := http.NewRequestWithContext(t.Context(), "POST", l.url+"/mcp", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if resp, err := alice.Do(r); err == nil {
+		t.Errorf("answered: %d", resp.StatusCode)
+		_ = resp.Body.Close()
+	}
+	l.awaitHeld(t, [3]int{})
 	if text := log.String(); strings.Count(text, "status=500") != 1 {
 		t.Errorf("the log of a panic: %s", text)
 	}
-	alice := clientWith(t, token)
 	s := openStream(t, l.url, alice)
-	for _, body := range []string{call("panics"), pingMessage} {
+	for _, body := range []string{body, pingMessage} {
 		if resp := post(t, alice, l.url+s.endpoint, body); resp.StatusCode != 202 {
 			t.Errorf("HTTP+SSE: %d", resp.StatusCode)
 		}
@@ -141,9 +151,11 @@ func TestNothingIsHeldAfterwards(t *testing.T) {
 // A proxy may bring the requests of many users on one connection of HTTP/2. What
 // is refused to one of them ends nobody else's connection, and a body that is held
 // back on one stream holds up no other.
-func TestOneConnectionForManyUsers(t *testing.T) {
+func TestOneConnectionForManyUsers(t *testing.T) { onBothBackends(t, oneConnectionForManyUsers) }
+
+func oneConnectionForManyUsers(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	l := startServer(t, i, func(c *Config) { c.MaxBodyBytes = largestMessage })
+	l := startServer(t, i, on(func(c *Config) { c.MaxBodyBytes = largestMessage }))
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Host = strings.TrimPrefix(l.url, "http://")
 		l.ServeHTTP(w, r)
@@ -225,9 +237,11 @@ func TestOneConnectionForManyUsers(t *testing.T) {
 // Who owns a session is told by length-prefixed parts, so that no choice of
 // issuer, subject and application makes two callers one; an id that somebody
 // chose before anybody began a session is nobody's.
-func TestOwnersThatLookAlike(t *testing.T) {
+func TestOwnersThatLookAlike(t *testing.T) { onBothBackends(t, ownersThatLookAlike) }
+
+func ownersThatLookAlike(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	l := startServer(t, i, func(c *Config) { c.Stateful, c.MaxSessions, c.MaxStreams = true, 1, 1 })
+	l := startServer(t, i, on(func(c *Config) { c.Stateful, c.MaxSessions, c.MaxStreams = true, 1, 1 }))
 	client := func(subject, application string) *http.Client {
 		return clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": subject, "client_id": application}}))
 	}

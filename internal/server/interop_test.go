@@ -151,10 +151,12 @@ func TestAllRevisionsAreServedOnOneEndpoint(t *testing.T) {
 
 // 50 clients at once, 10,000 calls with equal request ids, on both
 // transports: each sees its own subject and nobody else's.
-func TestParallelClientsSeeThemselves(t *testing.T) {
+func TestParallelClientsSeeThemselves(t *testing.T) { onBothBackends(t, parallelClientsSeeThemselves) }
+
+func parallelClientsSeeThemselves(t *testing.T, on setUp) {
 	real.Long(t, "10,000 calls")
 	i := newTestIssuer(t)
-	l := startServer(t, i, nil)
+	l := startServer(t, i, on(nil))
 	const clients, calls = 50, 200
 	sessions := make([]*mcp.ClientSession, clients)
 	for n := range clients {

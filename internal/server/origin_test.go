@@ -11,9 +11,11 @@ import (
 // A foreign Host is 403 on every path but the health check, with and without a
 // token, and so is a foreign Origin on everything that needs one (incidents
 // CVE-2025-66414, CVE-2025-66416 and CVE-2026-34742, DNS rebinding).
-func TestForeignHostAndOriginAre403(t *testing.T) {
+func TestForeignHostAndOriginAre403(t *testing.T) { onBothBackends(t, foreignHostAndOriginAre403) }
+
+func foreignHostAndOriginAre403(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	s := newServer(t, i, nil)
+	s := newServer(t, i, on(nil))
 	token := i.token(t, tokenParts{})
 	protected := []string{"/mcp", "/sse", "/messages?sessionId=x"}
 	open := []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/nothing"}

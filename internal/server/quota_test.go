@@ -70,10 +70,12 @@ func held(s *Server) [3]int {
 // One user cannot take all places of calls; what he cannot have is 429 with a
 // time to come back, and others are served. No header of an earlier revision, and
 // none that the message does not bear out, makes a call a stream.
-func TestOneUserCannotTakeAllCalls(t *testing.T) {
+func TestOneUserCannotTakeAllCalls(t *testing.T) { onBothBackends(t, oneUserCannotTakeAllCalls) }
+
+func oneUserCannotTakeAllCalls(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
 	asked, proceed := make(chan struct{}), make(chan struct{})
-	l := startServer(t, i, func(c *Config) { c.MaxConcurrent, c.MaxCalls, c.MCP = 3, 2, slowTools(asked, proceed) })
+	l := startServer(t, i, on(func(c *Config) { c.MaxConcurrent, c.MaxCalls, c.MCP = 3, 2, slowTools(asked, proceed) }))
 	token := func(user, client string) string {
 		return i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": user, "client_id": client}})
 	}
@@ -120,13 +122,15 @@ func TestOneUserCannotTakeAllCalls(t *testing.T) {
 // A stream of subscriptions/listen counts as a stream of its user, and neither as a
 // call nor as a message, for as long as it is open: a few users could take all room
 // from everybody else. A message that is too large to be part of a stream opens none.
-func TestListenStreamsAreCounted(t *testing.T) {
+func TestListenStreamsAreCounted(t *testing.T) { onBothBackends(t, listenStreamsAreCounted) }
+
+func listenStreamsAreCounted(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	l := startServer(t, i, func(c *Config) {
+	l := startServer(t, i, on(func(c *Config) {
 		c.MaxStreams, c.MaxCalls = 2, 1
 		c.MCP = server.NewMCPServer("changes", "1", server.WithToolCapabilities(true))
 		c.MCP.AddTool(mcp.NewTool("x"), nil)
-	})
+	}))
 	alice, bob := l.clientFor(t, i, "alice"), l.clientFor(t, i, "bob")
 	for _, tt := range []struct {
 		c    *http.Client
@@ -149,9 +153,11 @@ func TestListenStreamsAreCounted(t *testing.T) {
 
 // Bodies under way are bounded in bytes, of one user and of all, and a body
 // that is over is refused with the right class whatever its length said.
-func TestBodyBytesAreBounded(t *testing.T) {
+func TestBodyBytesAreBounded(t *testing.T) { onBothBackends(t, bodyBytesAreBounded) }
+
+func bodyBytesAreBounded(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	l := startServer(t, i, nil)
+	l := startServer(t, i, on(nil))
 	l.limits.bodies = newQuota(8<<20+4<<10, 5<<20)
 	open := func(user string, size int) net.Conn {
 		t.Helper()
@@ -257,6 +263,10 @@ func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
 
 // Values are counted outside of strings, and never fewer than a decoder makes.
 func TestNoFewerValuesAreCountedThanADecoderMakes(t *testing.T) {
+	onBothBackends(t, noFewerValuesAreCountedThanADecoderMakes)
+}
+
+func noFewerValuesAreCountedThanADecoderMakes(t *testing.T, on setUp) {
 	for text, want := range map[string]int{
 		"": 0, `{}`: 1, `[]`: 1, `[0,0,0]`: 3, `{"a":1,"b":[2]}`: 5, `"[,{:"`: 0, `["\",[",1]`: 2, `["\\",[]]`: 3, `"`: 0, `"\`: 0, `[[[`: 3,
 	} {
@@ -265,7 +275,7 @@ func TestNoFewerValuesAreCountedThanADecoderMakes(t *testing.T) {
 		}
 	}
 	i := newTestIssuer(t)
-	s := newServer(t, i, nil)
+	s := newServer(t, i, on(nil))
 	token := i.token(t, tokenParts{})
 	args := func(list string) string {
 		return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{"a":` + list + `}}}`

@@ -139,12 +139,14 @@ func TestCloseIsBounded(t *testing.T) {
 
 // Whatever a client sends, no part of a token reaches the log; the id in
 // the answer is the one in the log.
-func TestNoTokenInTheLog(t *testing.T) {
+func TestNoTokenInTheLog(t *testing.T) { onBothBackends(t, noTokenInTheLog) }
+
+func noTokenInTheLog(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
 	var buf bytes.Buffer
-	s := newServer(t, i, func(c *Config) {
+	s := newServer(t, i, on(func(c *Config) {
 		c.Log = slog.New(slog.NewJSONHandler(&buf, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	})
+	}))
 	const mark = "SeCrEtMaRk"
 	good := i.token(t, tokenParts{claims: map[string]any{"jti": mark}})
 	tokens := []string{
@@ -236,9 +238,11 @@ func TestEveryConfigMistakeIsReported(t *testing.T) {
 }
 
 // The health check needs no token and no provider; unknown paths are 404.
-func TestHealthAndUnknownPaths(t *testing.T) {
+func TestHealthAndUnknownPaths(t *testing.T) { onBothBackends(t, healthAndUnknownPaths) }
+
+func healthAndUnknownPaths(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	s := newServer(t, i, nil)
+	s := newServer(t, i, on(nil))
 	if resp := call(s, "GET", "/healthz", "", ""); resp.StatusCode != 200 {
 		t.Errorf("health: %d", resp.StatusCode)
 	}

@@ -12,9 +12,11 @@ const pingMessage = `{"jsonrpc":"2.0","id":7,"method":"ping"}`
 
 // A session takes messages only from the principal that opened it.
 // For everybody else it does not exist, and nothing reaches its stream.
-func TestSessionBelongsToItsOwner(t *testing.T) {
+func TestSessionBelongsToItsOwner(t *testing.T) { onBothBackends(t, sessionBelongsToItsOwner) }
+
+func sessionBelongsToItsOwner(t *testing.T, on setUp) {
 	i := newTestIssuer(t)
-	l := startServer(t, i, nil)
+	l := startServer(t, i, on(nil))
 	owner := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, owner)
 	target := l.url + s.endpoint

@@ -152,7 +152,7 @@ func judgeBody(resp *http.Response, answers bool) *Failure {
 	if !hasBody(resp) {
 		return nil
 	}
-	if coding := resp.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
+	if coding := strings.Join(resp.Header["Content-Encoding"], ", "); coding != "" && !strings.EqualFold(coding, "identity") {
 		return garbage(resp, "the content encoding", coding)
 	}
 	if kind := mediaType(resp); resp.StatusCode < 300 && kind != typeJSON && kind != typeEvents {
