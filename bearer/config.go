@@ -90,7 +90,8 @@ type Config struct {
 	// resource's own well-known paths for clients of revision 2025-03-26.
 	RelayIssuerMetadata bool
 	// Share is a resource whose issuers are known already: those that both trust
-	// are visited once for both. Its HTTP and Log are used for them.
+	// are visited once for both. Its HTTP and Log are used for them. It must not be closed
+	// yet; issuers stay known until the last resource that shares them is.
 	Share *Resource
 	// HTTP performs requests to the issuers; nil means a client of its own.
 	// Redirects are never followed, whatever it says.

@@ -260,3 +260,23 @@ func TestProfilesASecondAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// A token that Logto refuses is not used again: once the operator has given the role, the next
+// question brings a new one, although the old one has not ended.
+func TestARefusedTokenIsNotUsedAgain(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		synctest.Test(t, func(t *testing.T) {
+			r := start(t, nil)
+			r.idp.SetFaults(devidp.Faults{Endpoints: map[string]http.HandlerFunc{
+				"GET /api/users": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) },
+			}})
+			r.of("alice0000001")
+			r.idp.SetFaults(devidp.Faults{})
+			<-time.After(31 * time.Second)
+			got := r.of("alice0000001")
+			if n := r.idp.Stats().TokenRequests["client_credentials"]; n != 2 || got["name"] != "Alice Example" {
+				t.Errorf("after %d: %d tokens, %v", status, n, got)
+			}
+		})
+	}
+}
