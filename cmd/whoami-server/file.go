@@ -17,14 +17,14 @@ const maxConfigBytes = 1 << 20
 
 // readFile reads a configuration file: one YAML mapping from option names, as
 // the flags have them, to a value or a list of values. It sets every flag of fs
-// that is not in given, and adds it there, and returns all mistakes.
-func readFile(name string, fs *flag.FlagSet, given map[string]bool) []error {
+// that is not in given, and adds it there, and returns all mistakes, or an error if the
+// file cannot be read as one.
+func readFile(name string, fs *flag.FlagSet, given map[string]bool) (all []error, err error) {
 	const next = "the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc"
 	root, err := parseFile(name)
 	if err != nil {
-		return []error{hint.With(fmt.Errorf("config %s: %w", name, err), next)}
+		return nil, hint.With(fmt.Errorf("config %s: %w", name, err), next)
 	}
-	var all []error
 	seen := make(map[string]bool)
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value, next := root.Content[i], root.Content[i+1], next
@@ -39,6 +39,9 @@ func readFile(name string, fs *flag.FlagSet, given map[string]bool) []error {
 			err = fmt.Errorf("%s is given twice", key.Value)
 		case err != nil:
 			err = fmt.Errorf("%s: %w", key.Value, err)
+			if value.Kind == yaml.MappingNode && strings.Contains(fs.Lookup(key.Value).Usage, "=") {
+				next = "write it as a list, e.g. tool-scope: [add_note=notes:write]"
+			}
 		}
 		seen[key.Value] = true
 		if err != nil {
@@ -48,7 +51,7 @@ func readFile(name string, fs *flag.FlagSet, given map[string]bool) []error {
 			given[key.Value] = true
 		}
 	}
-	return all
+	return all, nil
 }
 
 func parseFile(name string) (*yaml.Node, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"mcp-login/internal/commandline"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 	"mcp-login/internal/server/gateway"
 )
 
@@ -63,6 +65,9 @@ func (o *options) parseGateway(wrong func(string, error)) {
 	} else {
 		err = gateway.CheckUpstream(u)
 	}
+	if err == nil && o.leadsHere(u) {
+		next, err = "give the address of the MCP server itself, e.g. --upstream http://127.0.0.1:8000/mcp", errors.New("upstream: it is this server's own address")
+	}
 	wrong(next, err)
 	if err != nil {
 		return
@@ -82,6 +87,13 @@ func (o *options) parseGateway(wrong func(string, error)) {
 		return
 	}
 	o.config.Upstream = cfg
+}
+
+// leadsHere reports whether u is where this server is reached: it would call itself.
+func (o *options) leadsHere(u *url.URL) bool {
+	host, port, err := net.SplitHostPort(o.listen)
+	local := err == nil && port == u.Port() && origin.Loopback(u.Hostname()) && (origin.Loopback(host) || host == "" || net.ParseIP(host).IsUnspecified())
+	return local || o.config.Resource != nil && u.String() == o.config.Resource.String()
 }
 
 // parseIdentity reads the headers that tell who calls. With several issuers a subject says

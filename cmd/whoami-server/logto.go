@@ -25,7 +25,6 @@ type logtoOptions struct {
 	organizations                         []string
 	profileID, profileFile, profileSecret string
 	profileResource                       string
-	opaqueSaid                            bool // --jwt-only was given, as true or false
 }
 
 func (o *options) logtoFlags(fs *flag.FlagSet) {
@@ -65,9 +64,6 @@ func (o *options) parseLogto(wrong func(next string, err error)) {
 		wrong(next, errors.New("logto: not the address of a Logto, which has no path"))
 	}
 	o.issuer = tenant + "/oidc"
-	if !o.logto.opaqueSaid && o.introspectionID == "" {
-		o.config.JWTOnly = true
-	}
 	if len(o.logto.organizations) > 0 {
 		o.config.Scopes = append(o.config.Scopes, organizationScope)
 	}

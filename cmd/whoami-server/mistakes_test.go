@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -72,6 +73,58 @@ func TestAValueIsNamedAsItWasMeant(t *testing.T) {
 		code := run(t.Context(), append([]string{"--issuer", "https://id.example"}, strings.Fields(given)...), noEnv, &stdout, &stderr)
 		if code != exitUsage || !strings.Contains(stderr.String(), "hint: "+want+"\n") || strings.Contains(stderr.String(), "strconv") || strings.Contains(stderr.String(), "time:") {
 			t.Errorf("%s: %d %s", given, code, stderr.String())
+		}
+	}
+}
+
+// What an upstream cannot be is said before somebody calls it.
+func TestAnUpstreamIsAnotherServer(t *testing.T) {
+	const hint = "give the address of the MCP server"
+	for given, fine := range map[string]bool{
+		"http://127.0.0.1:3001/mcp": false, "http://localhost:3001/sse": false, "https://mcp.example/mcp": false,
+		"http://127.0.0.1:8000/mcp http://127.0.0.1:8001/mcp": false, "http://127.0.0.1:8000/mcp": true, "http://10.0.0.1:3001/mcp": true,
+	} {
+		for _, listen := range []string{"127.0.0.1:3001", ":3001", "0.0.0.0:3001"} {
+			_, m := parsed(t, nil, "--issuer", "https://id.example", "--resource", "https://mcp.example/mcp", "--listen", listen, "--upstream", given)
+			if (len(m) == 0) != fine || !fine && !strings.HasPrefix(hintOf(m), hint) {
+				t.Errorf("%s, listening on %s: %v", given, listen, m)
+			}
+		}
+	}
+}
+
+func hintOf(mistakes []error) string { return hint.Of(errors.Join(mistakes...)) }
+
+// An opaque token is as good for any application of the issuer: a server of others does not
+// get one unless somebody has said so, or introspection tells whom it is for.
+func TestServersOfOthersGetNoOpaqueTokens(t *testing.T) {
+	const upstream = "--upstream http://127.0.0.1:8000/mcp"
+	for given, want := range map[string]bool{
+		upstream: true, "--forward-auth --trusted-proxy 127.0.0.1": true, "": false,
+		upstream + " --jwt-only=false": false, "--forward-auth --trusted-proxy 127.0.0.1 --jwt-only=false": false,
+		upstream + " --introspection-client c": false,
+	} {
+		env := map[string]string{}
+		if strings.Contains(given, "introspection") {
+			env[secretVariable] = "s"
+		}
+		o, m := parsed(t, env, strings.Fields("--issuer https://id.example --resource https://mcp.example/mcp "+given)...)
+		if len(m) != 0 || o.config.JWTOnly != want {
+			t.Errorf("%s: %t, %v", given, o.config.JWTOnly, m)
+		}
+	}
+}
+
+// A file that is no YAML is one mistake: nothing is said about what it may hold.
+func TestAFileThatCannotBeReadIsOneMistake(t *testing.T) {
+	for text, want := range map[string]string{
+		"issuer: https://id.example\nscope: [a\n":          "the file is YAML",
+		"issuer: https://id.example\ntool-scope: {a: b}\n": "write it as a list, e.g. tool-scope: [add_note=notes:write]",
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{"--config", write(t, text)}, noEnv, &stdout, &stderr)
+		if code != exitUsage || strings.Count(stderr.String(), "error: ") != 1 || !strings.Contains(stderr.String(), "hint: "+want) {
+			t.Errorf("%d %s", code, &stderr)
 		}
 	}
 }

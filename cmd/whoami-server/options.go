@@ -39,9 +39,11 @@ type options struct {
 	logto                                           logtoOptions
 	config                                          server.Config
 	others                                          []*url.URL // the resources after the first
+	opaqueSaid                                      bool       // --jwt-only was given, as true or false
 	gateway                                         gatewayOptions
 
-	mistakes []error // of the file
+	mistakes []error // in the file
+	unread   error   // why the file cannot be read
 	unknown  []error // variables that are none of ours, and nearly are
 	settings []func(wrong func(next string, err error))
 }
@@ -201,7 +203,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	setting(o, fs, &c.Scopes, list, "scope", "openid profile email", "`scopes` that clients are told to ask for")
 	setting(o, fs, &c.RequiredScopes, list, "required-scope", "", "`scopes` a token must have; opaque tokens are refused then")
 	setting(o, fs, &c.RelayIssuerMetadata, boolean, "relay-issuer-metadata", "true", "serve the issuer's metadata for clients of MCP 2025-03-26")
-	setting(o, fs, &c.JWTOnly, boolean, "jwt-only", "false", "refuse opaque tokens, which are not bound to this server")
+	setting(o, fs, &c.JWTOnly, boolean, "jwt-only", "false", "refuse opaque tokens, which are as good for any application of the issuer; true with --upstream, --forward-auth and --logto, unless there is introspection")
 	setting(o, fs, &c.AllowUntypedJWT, boolean, "allow-untyped-jwt", "false", "accept JWTs whose typ is not at+jwt, for providers that set none")
 	setting(o, fs, &c.AllowedHosts, list, "allow-host", "", "further Host `names` to accept, separated by spaces")
 	setting(o, fs, &c.AllowedOrigins, list, "allow-origin", "", "further browser `origins` to accept, separated by spaces")
@@ -242,10 +244,10 @@ func (o *options) read(program string, args []string, getenv func(string) string
 		}
 	})
 	if o.file != "" {
-		o.mistakes = readFile(o.file, fs, given)
+		o.mistakes, o.unread = readFile(o.file, fs, given)
 	}
 	o.introspectionSecret, o.logto.profileSecret = getenv(secretVariable), getenv(profileVariable)
-	o.logto.opaqueSaid = given["jwt-only"]
+	o.opaqueSaid = given["jwt-only"]
 	o.unknown = misspelled(fs, os.Environ())
 	return nil
 }
@@ -253,6 +255,9 @@ func (o *options) read(program string, args []string, getenv func(string) string
 // parse turns the text into o.config and reports every mistake. The resource
 // stays nil if it is to follow from the address that will be bound.
 func (o *options) parse() []error {
+	if o.unread != nil { // what it may say of the rest is not known
+		return []error{o.unread}
+	}
 	all := o.mistakes
 	wrong := func(next string, err error) {
 		if err != nil {
@@ -270,6 +275,7 @@ func (o *options) parse() []error {
 	o.parseToolScopesOf(wrong)
 	o.parseOperations(wrong)
 	o.parseIssuer(wrong)
+	o.parseOpaque()
 	o.parsePage(wrong)
 	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
 	o.parseAddresses(wrong)

@@ -166,7 +166,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		if err := checkIssuers(ctx, handler, cfg); err != nil {
 			return err
 		}
-		_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s%s\n", cfg.Version, l.clients.Addr(), cfg.Resource, cfg.Issuer, behind(cfg))
+		_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s%s\n", cfg.Version, l.clients.Addr(), resourcesOf(configs), cfg.Issuer, behind(cfg))
 		notify(getenv, "READY=1")
 		return nil
 	}, func(ctx context.Context) error { return serveHTTP(ctx, l, handler, o.drain, log) })
@@ -195,6 +195,14 @@ func (o *options) connect(configs []server.Config, log *slog.Logger) (leave func
 		configs[k].Bus = connection
 	}
 	return leave, nil
+}
+
+func resourcesOf(configs []server.Config) string {
+	var all []string
+	for _, c := range configs {
+		all = append(all, c.Resource.String())
+	}
+	return strings.Join(all, " ")
 }
 
 // behind names the upstream, if there is one.

@@ -39,7 +39,7 @@ func start(t *testing.T, args ...string) *program {
 		return <-code
 	})
 	t.Cleanup(func() { p.stop() })
-	m := p.stderr.Await(t, `whoami-server \S+ listening on (\S+), resource (\S+), issuer .+\n`)
+	m := p.stderr.Await(t, `whoami-server \S+ listening on (\S+), resource (\S+)[^,]*, issuer .+\n`)
 	p.address, p.resource = m[1], m[2]
 	return p
 }

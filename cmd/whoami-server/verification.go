@@ -94,3 +94,12 @@ func apiScopes(cfg *server.Config) []string {
 		return slices.Contains([]string{"openid", "profile", "email", "phone", "address", "offline_access"}, s)
 	})
 }
+
+// parseOpaque refuses opaque tokens where a server of others is protected, and where the
+// provider can do better: without introspection nothing says whom they are for. What was
+// said otherwise counts.
+func (o *options) parseOpaque() {
+	if !o.opaqueSaid && o.introspectionID == "" && (o.logto.tenant != "" || o.gateway.upstream != "" || o.forwardAuth) {
+		o.config.JWTOnly = true
+	}
+}

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -22,6 +23,7 @@ type upstream struct {
 	sessions SessionStore
 	seen     *upstreamMetrics
 	tools    *toolNames
+	at       string // its address, for the log
 }
 
 func newUpstream(f *front, cfg *Config) (*upstream, error) {
@@ -36,7 +38,8 @@ func newUpstream(f *front, cfg *Config) (*upstream, error) {
 	if f.ops.Bus != nil {
 		u.sessions = f.ops.Bus
 	}
-	u.seen, err = newUpstreamMetrics(f.ops.Metrics)
+	u.at = settings.Upstream.Redacted()
+	u.seen, err = newUpstreamMetrics(f.ops.Metrics, f.log.With("upstream", u.at))
 	return u, err
 }
 
@@ -143,7 +146,15 @@ func (u *upstream) pass(w http.ResponseWriter, r *http.Request, c gateway.Call, 
 	if resp.Header.Get(headerSessionID) != "" && s.sealed != "" {
 		w.Header().Set(headerSessionID, s.sealed)
 	}
+	u.misplaced(r, c, resp)
 	u.relay(w, r, c, l, resp)
+}
+
+// misplaced says in the log what a 404 means without a session: there is no MCP.
+func (u *upstream) misplaced(r *http.Request, c gateway.Call, resp *http.Response) {
+	if resp.StatusCode == http.StatusNotFound && c.Session == "" {
+		recordReason(r.Context(), fmt.Errorf("upstream: no MCP endpoint at %s; write its path into --upstream", u.at))
+	}
 }
 
 // send asks the upstream, or answers itself and returns false. The time is that until the
@@ -162,6 +173,7 @@ func (u *upstream) send(w http.ResponseWriter, r *http.Request, body []byte, ask
 	failure := &gateway.Failure{Outcome: gateway.Broken, Status: http.StatusBadGateway}
 	errors.As(err, &failure)
 	u.seen.answered(string(failure.Outcome), took)
+	u.seen.failed(failure)
 	recordReason(r.Context(), err)
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(streamWriteTimeout))
 	if failure.Status == http.StatusServiceUnavailable {
@@ -178,6 +190,7 @@ func (u *upstream) relay(w http.ResponseWriter, r *http.Request, c gateway.Call,
 	if err := l.Write(w, resp); err != nil && r.Context().Err() == nil {
 		recordReason(r.Context(), err)
 		if gateway.Cut(err) {
+			u.seen.cut()
 			panic(http.ErrAbortHandler)
 		}
 	}
@@ -273,6 +286,7 @@ func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bear
 	defer in.release()
 	_, endpoint, ok := u.gateway.Open(gateway.HTTPWithSSE, u.principal(id).key(), r.URL.Query().Get("sessionId"))
 	if !ok {
+		recordReason(r.Context(), errNotSealedHere)
 		noSession(w)
 		return
 	}

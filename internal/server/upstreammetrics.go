@@ -1,11 +1,14 @@
 package server
 
 import (
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/server/gateway"
 )
 
@@ -14,9 +17,16 @@ type upstreamMetrics struct {
 	requests map[string]prometheus.Counter // by outcome
 	duration prometheus.Observer
 	down     atomic.Bool
+	log      *slog.Logger
+
+	mu   sync.Mutex
+	last time.Time // when it was logged that it fails
 }
 
-func newUpstreamMetrics(to prometheus.Registerer) (*upstreamMetrics, error) {
+// failurePause is how long nothing more is logged about an upstream that goes on failing.
+const failurePause = time.Minute
+
+func newUpstreamMetrics(to prometheus.Registerer, log *slog.Logger) (*upstreamMetrics, error) {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "whoami_upstream_requests_total", Help: "Requests to the server behind the gateway.",
 	}, []string{"outcome"})
@@ -24,10 +34,10 @@ func newUpstreamMetrics(to prometheus.Registerer) (*upstreamMetrics, error) {
 		Name: "whoami_upstream_duration_seconds", Help: "Time until the answer of the server behind the gateway begins.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 	})
-	m := &upstreamMetrics{requests: make(map[string]prometheus.Counter), duration: duration}
+	m := &upstreamMetrics{requests: make(map[string]prometheus.Counter), duration: duration, log: log}
 	for _, outcome := range []string{
 		"2xx", "4xx", "5xx", string(gateway.Unreachable), string(gateway.Broken), string(gateway.Timeout), string(gateway.Refused),
-		string(gateway.Garbage), string(gateway.Cancelled), string(gateway.NotSent),
+		string(gateway.Garbage), string(gateway.Cancelled), string(gateway.NotSent), outcomeCut,
 	} {
 		m.requests[outcome] = requests.WithLabelValues(outcome)
 	}
@@ -49,6 +59,24 @@ func (m *upstreamMetrics) answered(outcome string, took time.Duration) {
 	case gateway.Cancelled, gateway.NotSent: // they say nothing about it
 	default:
 		m.down.Store(false)
+	}
+}
+
+// outcomeCut is an answer that broke off, beside what it was counted as when it began.
+const outcomeCut = "cut"
+
+func (m *upstreamMetrics) cut() { m.requests[outcomeCut].Inc() }
+
+// failed warns of an upstream that does not answer as one, at most once in failurePause.
+func (m *upstreamMetrics) failed(f *gateway.Failure) {
+	if f.Outcome == gateway.Cancelled || f.Outcome == gateway.NotSent {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if now := time.Now(); m.last.IsZero() || now.Sub(m.last) >= failurePause {
+		m.last = now
+		m.log.Warn("the server behind the gateway gives no usable answer", "outcome", string(f.Outcome), "error", foreign.Message(f.Error()))
 	}
 }
 

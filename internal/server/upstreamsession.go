@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net/http"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -18,6 +19,10 @@ type upstreamSession struct {
 	upstream string        // its id at the upstream
 }
 
+// errNotSealedHere is for the log: the id is somebody else's, or of a process with another
+// secret.
+var errNotSealedHere = errors.New("the session is not this caller's, or not of this --gateway-secret-file: without one it ends with the process, and replicas need the same")
+
 func noSession(w http.ResponseWriter) {
 	problem{http.StatusNotFound, "not_found", "There is no such session."}.write(w)
 }
@@ -31,6 +36,7 @@ func (u *upstream) session(w http.ResponseWriter, r *http.Request, id bearer.Ide
 		return upstreamSession{}, true
 	}
 	if s.nonce, s.upstream, ok = u.gateway.Open(gateway.StreamableHTTP, s.owner.key(), s.sealed); !ok {
+		recordReason(r.Context(), errNotSealedHere)
 		noSession(w)
 		return s, false
 	}
@@ -79,6 +85,7 @@ func (u *upstream) begin(w http.ResponseWriter, r *http.Request, id bearer.Ident
 	} else {
 		u.forget(r, s)
 	}
+	u.misplaced(r, c, resp)
 	u.relay(w, r, c, &gateway.Relay{}, resp)
 }
 

@@ -86,6 +86,8 @@ func ofWhoami() (all []row) {
 		{"give the address of a page, e.g. https://example.com/mcp-login", "--install-page mcp-login", "--install-page https://example.com/mcp-login"},
 		{"give --upstream URL, the MCP server to protect, or leave it out", "--tool-scope a=b", upstream + "--tool-scope a=b"},
 		{"give the address of the MCP server, e.g. http://127.0.0.1:8000/mcp", "--upstream ftp://127.0.0.1", upstream},
+		{"give the address of the MCP server itself, e.g. --upstream http://127.0.0.1:8000/mcp", "--resource https://mcp.example.com/mcp --upstream https://mcp.example.com/mcp", "--resource https://mcp.example.com/mcp --upstream http://127.0.0.1:8000/mcp"},
+		{"write it as a list, e.g. tool-scope: [add_note=notes:write]", upstream + "--config map.yaml", upstream + "--config list.yaml"},
 		{"give a PEM file with certificates", upstream + "--upstream-ca key.pem", upstream + "--upstream-ca cert.pem"},
 		{"make one: openssl rand -base64 48 > gateway-secret", upstream + "--gateway-secret-file secret", upstream + "--gateway-secret-file gateway-secret"},
 		{"leave it out, or leave out --upstream", upstream + "--stateful", upstream},
@@ -103,7 +105,7 @@ func ofWhoami() (all []row) {
 			r.wrong = "--issuer \"$ISSUER https://other.example\" " + more
 		}
 		all = append(all, row{
-			hint: r.hint, before: certificate + before + `; echo 'max-calls: 3' >good.yaml; echo 'nonsense: 3' >bad.yaml; echo s >secret`,
+			hint: r.hint, before: certificate + before + `; echo 'max-calls: 3' >good.yaml; echo 'nonsense: 3' >bad.yaml; echo 'tool-scope: {add_note: notes:write}' >map.yaml; echo 'tool-scope: [add_note=notes:write]' >list.yaml; echo s >secret`,
 			when: start + r.wrong, does: start + r.right,
 		})
 	}

@@ -77,6 +77,8 @@ func CheckUpstream(u *url.URL) error {
 	switch {
 	case u == nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("upstream: must be an http or https URL")
+	case strings.ContainsAny(u.Path, " \t"):
+		return errors.New("upstream: one address, without blanks")
 	case u.User != nil || u.Fragment != "" || u.ForceQuery:
 		return fmt.Errorf("upstream %s: must have no user and no fragment", u.Redacted())
 	}
