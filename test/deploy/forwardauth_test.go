@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"bufio"
+	"encoding/base64"
 	"io"
 	"net"
 	"net/http"
@@ -337,43 +338,92 @@ func TestForwardAuthKeepsChallengesOfTheServer(t *testing.T) {
 	}
 }
 
-// Events arrive one by one: the second is sent when the first was read.
-func TestForwardAuthHoldsNoEventBack(t *testing.T) {
+// A client that is to come back later learns when, from each proxy as from whoami-server.
+func TestForwardAuthSaysWhenToComeBack(t *testing.T) {
 	for front := range fronts {
 		t.Run(front, func(t *testing.T) {
 			t.Parallel()
-			read := make(chan bool)
-			b := putBehind(t, front, func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Type", "text/event-stream")
-				for range 3 {
-					_, _ = io.WriteString(w, "data: {}\n\n")
-					w.(http.Flusher).Flush()
-					select {
-					case <-read:
-					case <-r.Context().Done():
-						return
-					}
-				}
-			})
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.proxy.Address+"/mcp", http.NoBody)
+			const down = "http://127.0.0.1:9" // an issuer that cannot be asked
+			idp := issuer.Start(t)
+			b := putBehind(t, front, func(http.ResponseWriter, *http.Request) {}, "--issuer", idp.URL+" "+down, "--rate-per-subject", "0.01")
+			alice := idp.Token(t, "alice", b.resource)
+			parts := strings.Split(alice, ".")
+			claims, err := base64.RawURLEncoding.DecodeString(parts[1])
 			if err != nil {
 				t.Fatal(err)
 			}
-			req.Host = publicName
-			req.Header.Set("Authorization", "Bearer "+b.issuer.Token(t, "alice", b.resource))
-			resp, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer resp.Body.Close()
-			lines := bufio.NewScanner(resp.Body)
-			for n := range 3 {
-				if !lines.Scan() || lines.Text() != "data: {}" || !lines.Scan() {
-					t.Fatalf("%s, event %d: %q, %v", resp.Status, n, lines.Text(), lines.Err())
+			parts[1] = base64.RawURLEncoding.EncodeToString([]byte(strings.ReplaceAll(string(claims), idp.URL, down)))
+			for _, tt := range []struct {
+				token  string
+				status int
+			}{{alice, 200}, {alice, 429}, {strings.Join(parts, "."), 503}, {"opaque", 401}} {
+				resp, body := b.send(t, http.MethodPost, "/mcp", tt.token)
+				pause, err := strconv.Atoi(resp.Header.Get("Retry-After"))
+				if resp.StatusCode != tt.status || tt.status > 401 && (err != nil || pause < 1 || resp.Header.Get("WWW-Authenticate") != "") {
+					t.Errorf("%d: %s %q\n%s", tt.status, resp.Status, resp.Header, body)
 				}
-				read <- true
 			}
 		})
+	}
+}
+
+// Events arrive one by one: the second is sent when the first was read, also where a server
+// writes them without chunks, as those of HTTP/1.0 do, which nginx would hold back.
+func TestForwardAuthHoldsNoEventBack(t *testing.T) {
+	for front := range fronts {
+		for how, head := range map[string]string{
+			"chunks":    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n",
+			"no chunks": "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n",
+		} {
+			t.Run(front+" "+how, func(t *testing.T) {
+				t.Parallel()
+				event := "data: {}\n\n"
+				if how == "chunks" {
+					event = "a\r\n" + event + "\r\n"
+				}
+				eventsOneByOne(t, front, head, event)
+			})
+		}
+	}
+}
+
+func eventsOneByOne(t *testing.T, front, head, event string) {
+	t.Helper()
+	read := make(chan bool)
+	b := putBehind(t, front, func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = c.Close() }()
+		_, _ = io.WriteString(c, head)
+		for range 3 {
+			_, _ = io.WriteString(c, event)
+			select {
+			case <-read:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.proxy.Address+"/mcp", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = publicName
+	req.Header.Set("Authorization", "Bearer "+b.issuer.Token(t, "alice", b.resource))
+	resp, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	for n := range 3 {
+		if !lines.Scan() || lines.Text() != "data: {}" || !lines.Scan() {
+			t.Fatalf("%s, event %d: %q, %v", resp.Status, n, lines.Text(), lines.Err())
+		}
+		read <- true
 	}
 }
 

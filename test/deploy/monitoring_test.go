@@ -31,7 +31,7 @@ import (
 func TestPrometheusWatches(t *testing.T) {
 	t.Parallel()
 	p := newPatient(t)
-	prometheus := monitored(t, p.server.ops, p.gateway.ops, p.spare.ops, p.byTLS.ops)
+	prometheus := monitored(t, p.server.ops, p.gateway.ops, p.lost.ops, p.spare.ops, p.byTLS.ops)
 	p.trouble.Store(true)
 	p.spare.kill()
 	p.redis.Kill(t)
@@ -53,10 +53,10 @@ func TestPrometheusWatches(t *testing.T) {
 
 // patient is what is watched: programs that real requests reach.
 type patient struct {
-	server, gateway, spare, byTLS *watched
-	redis                         *real.Service
-	certificates                  string // the folder of byTLS
-	trouble                       atomic.Bool
+	server, gateway, lost, spare, byTLS *watched
+	redis                               *real.Service
+	certificates                        string // the folder of byTLS
+	trouble                             atomic.Bool
 }
 
 func newPatient(t *testing.T) *patient {
@@ -67,6 +67,14 @@ func newPatient(t *testing.T) *patient {
 	t.Cleanup(upstream.Close)
 	p.server = watch(t, idp, "--bus", "redis://"+p.redis.Address, "--total-streams", "1")
 	p.gateway = watch(t, idp, "--upstream", upstream.URL+"/mcp")
+	goes := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.trouble.Load() {
+			panic(http.ErrAbortHandler)
+		}
+		moody(w, r)
+	}))
+	t.Cleanup(goes.Close)
+	p.lost = watch(t, idp, "--upstream", goes.URL+"/mcp")
 	p.spare = watch(t, idp)
 	certify(t, p.certificates, time.Hour)
 	p.byTLS = watch(t, idp, "--tls-cert", filepath.Join(p.certificates, "fullchain.pem"), "--tls-key", filepath.Join(p.certificates, "privkey.pem"))
@@ -75,6 +83,7 @@ func newPatient(t *testing.T) *patient {
 	opaque := func() string { return fmt.Sprint("opaque", n.Add(1)) }
 	p.send(t, true, p.server, "POST", "/mcp", "whoami", p.server.token("/mcp"))
 	p.send(t, true, p.gateway, "POST", "/mcp", "fine", p.gateway.token("/mcp"))
+	p.send(t, true, p.lost, "POST", "/mcp", "fine", p.lost.token("/mcp"))
 	p.send(t, false, p.server, "POST", "/messages?sessionId=0123456789abcdef.X", "whoami", p.server.token("/sse"))
 	p.send(t, false, p.server, "POST", "/mcp", "whoami", opaque) // this issuer cannot be asked about it
 	for range 3 {
@@ -83,8 +92,11 @@ func newPatient(t *testing.T) *patient {
 	for range 2 { // one stream too many
 		p.send(t, false, p.server, "GET", "/sse", "", p.server.token("/sse"))
 	}
-	for _, mood := range []string{"broken", "refused", "slow", "slow", "slow", "slow", "slow", "slow"} {
+	for _, mood := range []string{"broken", "refused"} {
 		p.send(t, false, p.gateway, "POST", "/mcp", mood, p.gateway.token("/mcp"))
+	}
+	for range 6 {
+		p.send(t, false, p.server, "POST", "/mcp", "slow", p.server.token("/mcp"))
 	}
 	return p
 }
@@ -98,12 +110,6 @@ func moody(w http.ResponseWriter, r *http.Request) {
 	case strings.Contains(string(body), `"refused"`):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		w.WriteHeader(http.StatusUnauthorized)
-	case strings.Contains(string(body), `"slow"`):
-		select {
-		case <-time.After(1500 * time.Millisecond): // above a second is slow, says the alert
-		case <-r.Context().Done():
-		}
-		fallthrough
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"jsonrpc":"2.0","id":1,"result":{}}`)
@@ -120,7 +126,11 @@ func (p *patient) send(t *testing.T, always bool, to *watched, method, path, too
 	one := func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		r, err := http.NewRequestWithContext(ctx, method, "http://"+to.listen+path, strings.NewReader(body))
+		var message io.Reader = strings.NewReader(body)
+		if tool == "slow" {
+			message = io.MultiReader(message, late{ctx})
+		}
+		r, err := http.NewRequestWithContext(ctx, method, "http://"+to.listen+path, message)
 		if err != nil {
 			t.Error(err)
 			return
@@ -152,6 +162,18 @@ func (p *patient) send(t *testing.T, always bool, to *watched, method, path, too
 		}
 	})
 	t.Cleanup(func() { end(); work.Wait() })
+}
+
+// late is the end of a message that comes after more than a second, which the alert calls
+// slow.
+type late struct{ ctx context.Context }
+
+func (l late) Read([]byte) (int, error) {
+	select {
+	case <-time.After(1500 * time.Millisecond):
+	case <-l.ctx.Done():
+	}
+	return 0, io.EOF
 }
 
 // watched is a process of whoami-server.
