@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,5 +90,19 @@ func TestAnswersMayTakeTheirTimeOverHTTP2(t *testing.T) {
 				t.Errorf("%s: what is written last is not bounded", kind)
 			}
 		})
+	}
+}
+
+// A stream that is idle when the server stops tells its client to come back.
+func TestIdleStreamsSayGoodbye(t *testing.T) {
+	body, upstream := io.Pipe()
+	defer func() { _ = upstream.Close() }()
+	stop, now := context.WithCancel(t.Context())
+	w := httptest.NewRecorder()
+	l := &Relay{Heartbeat: time.Hour, Stop: stop, First: ": welcome\n\n"}
+	now()
+	_ = l.Write(w, answerOf(typeEvents, body)) // it ends with the reading that is under way
+	if got := w.Body.String(); !strings.HasSuffix(got, farewell) {
+		t.Errorf("%q", got)
 	}
 }
