@@ -48,11 +48,17 @@ var ErrUnavailable = errors.New("authorization server unavailable")
 type InsufficientScopeError struct {
 	// Scopes are all scopes the operation needs, granted ones included.
 	Scopes []string
+
+	has []string // of the token, for the log
 }
 
 // Error implements error.
 func (e *InsufficientScopeError) Error() string {
-	return "insufficient scope: need " + strings.Join(e.Scopes, " ")
+	text := "insufficient scope: need " + strings.Join(e.Scopes, " ")
+	if len(e.has) > 0 {
+		text += ", the token has " + shownLine(errors.New(strings.Join(e.has, " ")))
+	}
+	return text
 }
 
 // InsufficientAuthenticationError says that the token is good, but that its bearer has to

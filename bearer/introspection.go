@@ -134,7 +134,7 @@ func (i *introspector) judge(body []byte) (Identity, error) {
 // this server knows: whom the token is meant for.
 func (i *introspector) check(claims map[string]any) error {
 	if iss, given := claims["iss"]; given && iss != i.provider.issuer {
-		return invalidTokenError("another issuer")
+		return invalidTokenError("another issuer than " + i.provider.issuer)
 	}
 	if kind, ok := claims["token_type"].(string); ok && !strings.EqualFold(kind, "Bearer") &&
 		!strings.EqualFold(kind, "access_token") {
@@ -152,7 +152,7 @@ func (i *introspector) check(claims map[string]any) error {
 		return nil
 	}
 	if !slices.ContainsFunc(aud, func(a string) bool { return slices.Contains(i.audiences, a) }) {
-		return invalidTokenError("another audience")
+		return otherAudience(i.audiences[0])
 	}
 	return nil
 }

@@ -52,6 +52,7 @@ type jwtVerifier struct {
 	algorithms   []string
 	parser       *jwt.Parser
 	allowUntyped bool
+	audience     string // that clients ask for, to say what was expected
 	slots        chan struct{}
 }
 
@@ -76,7 +77,7 @@ func newJWTVerifier(p *provider, cfg *Config, audiences []string, slots chan str
 		algorithms = cfg.Algorithms
 	}
 	return &jwtVerifier{
-		provider: p, algorithms: algorithms, allowUntyped: cfg.AllowUntypedJWT, slots: slots,
+		provider: p, algorithms: algorithms, allowUntyped: cfg.AllowUntypedJWT, slots: slots, audience: audiences[0],
 		parser: jwt.NewParser(
 			jwt.WithValidMethods(algorithms), jwt.WithStrictDecoding(),
 			jwt.WithIssuer(p.issuer), jwt.WithAudience(audiences...),
@@ -147,6 +148,9 @@ func (v *jwtVerifier) parseWith(ctx context.Context, token string, set keySet) (
 	if errors.Is(err, jwt.ErrTokenRequiredClaimMissing) {
 		return accessClaims{}, claims.missing()
 	}
+	if errors.Is(err, jwt.ErrTokenInvalidAudience) {
+		return accessClaims{}, otherAudience(v.audience)
+	}
 	if err != nil {
 		return accessClaims{}, invalidTokenFor(err)
 	}
@@ -189,6 +193,11 @@ const (
 	errSignature  = invalidTokenError("wrong signature")
 )
 
+// otherAudience says for whom a token should have been.
+func otherAudience(expected string) invalidTokenError {
+	return invalidTokenError("another audience than " + expected)
+}
+
 // invalidTokenFor turns the parser's error into a fixed text for the log: the
 // original may quote parts of the token.
 func invalidTokenFor(err error) error {
@@ -199,7 +208,6 @@ func invalidTokenFor(err error) error {
 		{jwt.ErrTokenExpired, "expired"},
 		{jwt.ErrTokenNotValidYet, errNotYet},
 		{jwt.ErrTokenUsedBeforeIssued, errFuture},
-		{jwt.ErrTokenInvalidAudience, "another audience"},
 		{jwt.ErrTokenInvalidIssuer, "another issuer"},
 		{jwt.ErrTokenInvalidClaims, "claims not accepted"},
 		{jwt.ErrTokenSignatureInvalid, errSignature},

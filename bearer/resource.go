@@ -128,7 +128,9 @@ func (p *protection) prepareVerification(cfg *Config) {
 	}
 	v := &tokenVerifier{jwt: make(map[string]*jwtVerifier), clients: cfg.Clients}
 	slots := newSignatureSlots()
+	v.otherIssuer = "another issuer than"
 	for _, issuer := range p.providers {
+		v.otherIssuer += invalidTokenError(" " + issuer.issuer)
 		v.jwt[issuer.issuer] = newJWTVerifier(issuer, cfg, p.audiences, slots)
 	}
 	switch {

@@ -73,5 +73,5 @@ func (p *protection) require(id Identity, need []string) error {
 			all = append(all, scope)
 		}
 	}
-	return &InsufficientScopeError{Scopes: all}
+	return &InsufficientScopeError{Scopes: all, has: id.Scopes}
 }

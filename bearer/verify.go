@@ -15,6 +15,8 @@ type tokenVerifier struct {
 	jwt     map[string]*jwtVerifier // by issuer
 	opaque  *opaqueVerifier         // nil: opaque tokens are refused
 	clients []string                // none: any
+
+	otherIssuer invalidTokenError // says which were expected
 }
 
 func (v *tokenVerifier) verify(ctx context.Context, token string) (Identity, error) {
@@ -46,7 +48,7 @@ func (v *tokenVerifier) identify(ctx context.Context, token string) (Identity, e
 	}
 	issuer := v.jwt[iss]
 	if issuer == nil {
-		return Identity{}, invalidTokenError("another issuer")
+		return Identity{}, v.otherIssuer
 	}
 	return issuer.verify(ctx, token, header, claims)
 }

@@ -176,7 +176,7 @@ func (x *examination) resourceAccepted(context.Context) Finding {
 	}
 	switch r.Code {
 	case "invalid_target":
-		return failed("register an API resource with exactly the indicator "+resource+" at the provider (Logto: Console, API resources), or add --no-resource", "the provider does not know the resource %s", resource)
+		return failed("register an API resource with exactly the indicator "+resource+" at the provider (Logto: Console, API resources), or add --no-resource, for a server that takes tokens meant for none", "the provider does not know the resource %s", resource)
 	case "invalid_scope":
 		return failed("at a third-party application of Logto, add them under Permissions; or choose others with --scope", "the provider does not grant this client %s", refusedScope(r))
 	case "unauthorized_client", "unsupported_response_type", "invalid_request":

@@ -123,3 +123,19 @@ func reasonIsInTheLogUnderTheIDTheClientGets(t *testing.T, on setUp) {
 		t.Errorf("no reason under %s in %s", id, log.String())
 	}
 }
+
+// The reason says what was expected, and of the token what helps to set it right.
+func TestReasonSaysWhatWasExpected(t *testing.T) {
+	i := newTestIssuer(t)
+	var log syncBuffer
+	s := newServer(t, i, func(c *Config) { c.Log, c.RequiredScopes = log.logger(), []string{"notes:write"} })
+	for token, want := range map[string]string{
+		i.claim(t, "aud", "https://elsewhere.example/mcp"): "another audience than " + s.layout.resource,
+		i.claim(t, "scope", "notes:wriet x\u202ey"):        "the token has notes:wriet xy",
+	} {
+		call(s, "POST", "/mcp", token, callWhoami)
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("%s is not in %s", want, log.String())
+		}
+	}
+}

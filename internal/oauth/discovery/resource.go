@@ -137,7 +137,7 @@ func (m ResourceMetadata) checkResource(server *url.URL) error {
 }
 
 func resourceFlags(server *url.URL) string {
-	return "or say what to ask a token for: --resource " + server.Redacted() + ", or --no-resource to leave it out"
+	return "or say what to ask a token for: --resource " + server.Redacted() + ", or --no-resource, for a server that takes tokens meant for none"
 }
 
 func segmentPrefix(prefix, path string) bool {
