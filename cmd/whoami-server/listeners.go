@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
+	"mcp-login/internal/server"
 )
 
 // listeners are where the server is reached.
@@ -78,4 +80,21 @@ func (l *listeners) close() {
 	if l.ops != nil {
 		_ = l.ops.Close()
 	}
+}
+
+// resourcesOf names the resources.
+func resourcesOf(configs []server.Config) string {
+	var all []string
+	for _, c := range configs {
+		all = append(all, c.Resource.String())
+	}
+	return strings.Join(all, " ")
+}
+
+// behind names the upstream, if there is one.
+func behind(cfg server.Config) string {
+	if cfg.Upstream == nil {
+		return ""
+	}
+	return ", upstream " + cfg.Upstream.Upstream.String()
 }

@@ -197,22 +197,6 @@ func (o *options) connect(configs []server.Config, log *slog.Logger) (leave func
 	return leave, nil
 }
 
-func resourcesOf(configs []server.Config) string {
-	var all []string
-	for _, c := range configs {
-		all = append(all, c.Resource.String())
-	}
-	return strings.Join(all, " ")
-}
-
-// behind names the upstream, if there is one.
-func behind(cfg server.Config) string {
-	if cfg.Upstream == nil {
-		return ""
-	}
-	return ", upstream " + cfg.Upstream.Upstream.String()
-}
-
 // warn logs what an operator should know about the program and its settings.
 func warn(log *slog.Logger, o *options) {
 	if said := build.Outdated(); said != "" {
