@@ -22,7 +22,9 @@ func (p *Resource) WithIdentity(ctx context.Context, id Identity) context.Contex
 }
 
 // IdentityFrom returns the verified identity of the request that ctx belongs
-// to; false means that ctx is of none.
+// to; false means that ctx is of none. Some MCP libraries run a tool under the context of
+// the request that began the session: then it is whoever began the session, for
+// everybody who sends its id.
 func IdentityFrom(ctx context.Context) (Identity, bool) {
 	if found, ok := ctx.Value(permitKey{}).(*permit); ok {
 		return found.identity, true

@@ -35,6 +35,22 @@ func TestGoOfThePageIsCompiled(t *testing.T) {
 	}
 }
 
+// The page says that ten lines protect a server: those of its program that have to do with
+// package bearer, the check of the error included.
+func TestTenLinesProtectAServer(t *testing.T) {
+	n, within := 0, false
+	for line := range strings.Lines(string(readFile(t, "../examples/bearer/mcpgo/main.go"))) {
+		within = within || strings.Contains(line, "bearer.New(")
+		if within || strings.Contains(line, "protected.") || strings.Contains(line, "bearer.") {
+			n++
+		}
+		within = within && line != "\t}\n" // of the check
+	}
+	if n < 4 || n > 10 {
+		t.Errorf("%d lines", n)
+	}
+}
+
 // flat is Go source without indentation, and with bearer by no name of a module.
 func flat(source string) string {
 	source = regexp.MustCompile(`(?m)^\s+`).ReplaceAllString(source, "")

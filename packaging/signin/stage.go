@@ -75,8 +75,12 @@ func (s *stage) whoami(resource *url.URL, ln net.Listener) error {
 
 // start starts a program as the server and waits until it listens.
 func (s *stage) start(ctx context.Context, program, host string) error {
+	_, port, err := net.SplitHostPort(host)
+	if err != nil {
+		return err
+	}
 	p := exec.Command(program)
-	p.Env = append(os.Environ(), "RESOURCE="+s.endpoint, "ISSUER="+s.provider.Issuer())
+	p.Env = append(os.Environ(), "RESOURCE="+s.endpoint, "PORT="+port, "ISSUER="+s.provider.Issuer())
 	p.Stdout, p.Stderr = os.Stderr, os.Stderr
 	if err := p.Start(); err != nil {
 		return err

@@ -1,11 +1,11 @@
 package interop
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +20,8 @@ import (
 // example starts a program of examples/bearer for a provider of its own.
 func example(t *testing.T, name, path string, scopes ...string) (idp *devidp.Server, resource string) {
 	t.Helper()
-	host := fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))
+	port := strconv.Itoa(binary.FreePort(t))
+	host := "127.0.0.1:" + port
 	resource = "http://" + host + path
 	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{
 		Registration: true, TokenClaims: true, Resources: []devidp.Resource{{Indicator: resource, Scopes: scopes}},
@@ -29,7 +30,7 @@ func example(t *testing.T, name, path string, scopes ...string) (idp *devidp.Ser
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = idp.Close() })
-	env := []string{"RESOURCE=" + resource, "ISSUER=" + idp.Issuer()}
+	env := []string{"RESOURCE=" + resource, "PORT=" + port, "ISSUER=" + idp.Issuer()}
 	start(t, `serving (\S+)`, env, binary.Build(t, "examples/bearer/"+name))
 	binary.Until(t, name+" to listen", func() bool {
 		c, err := net.Dial("tcp", host)
@@ -70,6 +71,28 @@ func TestBearerExamples(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Behind a proxy an example listens where it is told and not where its public address is, and
+// its log says at start that the issuer's name is wrong.
+func TestBearerExampleWithAPublicAddress(t *testing.T) {
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Close() })
+	port := strconv.Itoa(binary.FreePort(t))
+	env := []string{"RESOURCE=https://mcp.example.com/mcp", "PORT=" + port, "ISSUER=" + idp.Issuer() + "/"}
+	_, p := start(t, `serving (\S+)`, env, binary.Build(t, "examples/bearer/mcpgo"))
+	binary.Until(t, "a refusal", func() bool {
+		resp, err := http.Post("http://127.0.0.1:"+port+"/mcp", "application/json", http.NoBody)
+		if err != nil {
+			return false
+		}
+		_ = resp.Body.Close()
+		return strings.Contains(resp.Header.Get("WWW-Authenticate"), `="https://mcp.example.com/.well-known/`)
+	})
+	binary.Until(t, "the log to name the issuer", func() bool { return strings.Contains(p.String(), "its metadata calls it") })
 }
 
 // throughGoClients lets both libraries' clients start mcp-login, with the login that is there.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log"
 	"log/slog"
@@ -24,16 +25,15 @@ func main() {
 		log.Fatal(err)
 	}
 	protected, err := bearer.New(bearer.Config{
-		Resource: resource,
-		Issuer:   os.Getenv("ISSUER"),
-		Scopes:   []string{"openid", "profile", "email"}, // that clients ask for
-		Log:      slog.Default(),
+		Resource: resource, Issuer: os.Getenv("ISSUER"), Log: slog.Default(),
+		Scopes: []string{"openid", "profile", "email"}, // that clients ask for
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
+	protected.Reload() // so that the log says at once what is wrong with the issuer
 	handler := protected.Middleware(server.NewStreamableHTTPServer(tools, server.WithStateLess(true)))
-	s := http.Server{Addr: resource.Host, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	s := http.Server{Addr: "127.0.0.1:" + cmp.Or(os.Getenv("PORT"), "8080"), Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	log.Println("serving", resource)
 	log.Fatal(s.ListenAndServe())
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"log"
 	"log/slog"
@@ -18,18 +19,17 @@ func main() {
 		log.Fatal(err)
 	}
 	protected, err := bearer.New(bearer.Config{
-		Resource: resource,
-		Issuer:   os.Getenv("ISSUER"),
-		Scopes:   []string{"openid", "profile", "email"}, // that clients ask for
-		Log:      slog.Default(),
+		Resource: resource, Issuer: os.Getenv("ISSUER"), Log: slog.Default(),
+		Scopes: []string{"openid", "profile", "email"}, // that clients ask for
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
+	protected.Reload() // so that the log says at once what is wrong with the issuer
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+resource.Path, read)
 	mux.Handle("POST "+resource.Path, bearer.RequireScope("notes:write")(http.HandlerFunc(write)))
-	s := http.Server{Addr: resource.Host, Handler: protected.Middleware(mux), ReadHeaderTimeout: 10 * time.Second}
+	s := http.Server{Addr: "127.0.0.1:" + cmp.Or(os.Getenv("PORT"), "8080"), Handler: protected.Middleware(mux), ReadHeaderTimeout: 10 * time.Second}
 	log.Println("serving", resource)
 	log.Fatal(s.ListenAndServe())
 }
