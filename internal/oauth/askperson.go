@@ -171,7 +171,7 @@ func (c *Client) notAsked(q Question, v Verdict, a Attempt) error {
 	}
 	if a.Ended.After(a.Asked) { // what it came to explains more
 		if v.Refusal == RefusedRepeating {
-			e.Code, e.Err = a.Code, fmt.Errorf("%w: %w", a.outcome(), errAskedAlready)
+			e.Code, e.Err = a.Code, fmt.Errorf("at the last try: %w: %w", a.outcome(), errAskedAlready)
 		}
 		if a.Hint != "" && !strings.Contains(a.Hint, c.command("login")) {
 			e.Hint = a.Hint + "; " + e.Hint
