@@ -107,6 +107,9 @@ func describeType(b *strings.Builder, typ reflect.Type, indent string) {
 	for i := range typ.NumField() {
 		f := typ.Field(i)
 		name, omit, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if !f.IsExported() && !f.Anonymous || name == "-" {
+			continue
+		}
 		kind, list := f.Type, ""
 		for kind.Kind() == reflect.Pointer || kind.Kind() == reflect.Slice && kind != reflect.TypeFor[jsontext.Value]() {
 			if kind.Kind() == reflect.Slice {
