@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -21,12 +22,16 @@ const (
 	assertionLife = time.Minute
 )
 
-// signingMethod is the algorithm that goes with a private key, or why there is none.
-func signingMethod(key crypto.Signer) (jwt.SigningMethod, error) {
+// signingMethod is the algorithm that goes with a private key, or why there is none. An
+// RSA key has several: PS256 is taken where the issuer names that and not RS256.
+func signingMethod(key crypto.Signer, accepted []string) (jwt.SigningMethod, error) {
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
 		if key.N.BitLen() < minRSABits {
 			return nil, fmt.Errorf("an RSA key needs at least %d bits", minRSABits)
+		}
+		if slices.Contains(accepted, "PS256") && !slices.Contains(accepted, "RS256") {
+			return jwt.SigningMethodPS256, nil
 		}
 		return jwt.SigningMethodRS256, nil
 	case ed25519.PrivateKey:
@@ -48,8 +53,8 @@ func signingMethod(key crypto.Signer) (jwt.SigningMethod, error) {
 // the issuer alone, as draft-ietf-oauth-rfc7523bis wants it: an endpoint's URL may come
 // from another issuer's metadata. typ stays JWT, because several servers refuse the
 // draft's own, and no server may ask for that yet.
-func (i *Introspection) assertion(issuer string) (string, error) {
-	method, err := signingMethod(i.Key)
+func (i *Introspection) assertion(issuer string, accepted []string) (string, error) {
+	method, err := signingMethod(i.Key, accepted)
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +77,7 @@ func (i *Introspection) check() error {
 	if i.Key == nil {
 		return nil
 	}
-	if _, err := signingMethod(i.Key); err != nil {
+	if _, err := signingMethod(i.Key, nil); err != nil {
 		return fmt.Errorf("introspection: %w", err)
 	}
 	return nil

@@ -33,7 +33,7 @@ func TestIntrospectionByPrivateKeyJWT(t *testing.T) {
 		t.Fatal(err)
 	}
 	for algorithm, key := range map[string]crypto.Signer{
-		"RS256": rsaKey, "EdDSA": edKey, "ES256": ec(elliptic.P256()), "ES384": ec(elliptic.P384()), "ES512": ec(elliptic.P521()),
+		"RS256": rsaKey, "PS256": rsaKey, "EdDSA": edKey, "ES256": ec(elliptic.P256()), "ES384": ec(elliptic.P384()), "ES512": ec(elliptic.P521()),
 	} {
 		i := newTestIssuer(t)
 		seen := map[string]bool{}
@@ -54,6 +54,11 @@ func TestIntrospectionByPrivateKeyJWT(t *testing.T) {
 			seen[claims.ID] = true
 			answer(200, `{"active":true,"sub":"u1","aud":"`+testResource+`"}`)(w, r)
 		})
+		if metadata := i.metadata; algorithm == "PS256" {
+			i.metadata = func(w http.ResponseWriter, r *http.Request) {
+				metadata(replacing{w, `"x-order"`, `"introspection_endpoint_auth_signing_alg_values_supported":["ES256","PS256"],"x-order"`}, r)
+			}
+		}
 		s := newServer(t, i, func(c *Config) {
 			c.Introspection = &Introspection{ClientID: "me", Key: key, KeyID: "k1"}
 			c.CacheTTL = -1

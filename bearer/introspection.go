@@ -86,7 +86,7 @@ func (i *introspector) ask(ctx context.Context, meta metadata, token string) (Id
 // client_secret_basic.
 func (i *introspector) signIn(form url.Values, meta metadata) (basic bool, err error) {
 	if i.config.Key != nil {
-		assertion, err := i.config.assertion(i.provider.issuer)
+		assertion, err := i.config.assertion(i.provider.issuer, meta.IntrospectionAlgorithms)
 		form.Set("client_id", i.config.ClientID)
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", assertion)

@@ -25,8 +25,9 @@ type metadata struct {
 	JWKSURI          string `json:"jwks_uri"`
 	UserinfoEndpoint string `json:"userinfo_endpoint"`
 
-	IntrospectionEndpoint string   `json:"introspection_endpoint"`
-	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionEndpoint   string   `json:"introspection_endpoint"`
+	IntrospectionAuth       []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAlgorithms []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 
 	clientSupport
 
