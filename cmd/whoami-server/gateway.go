@@ -31,7 +31,7 @@ func (o *options) gatewayFlags(fs *flag.FlagSet) {
 	g := &o.gateway
 	text(fs, &g.upstream, "upstream", "", "`URL` of an MCP server to protect, e.g. http://127.0.0.1:8000/mcp; whoami is not there then")
 	text(fs, &g.ca, "upstream-ca", "", "PEM `file` with the authorities of an https upstream; empty: the system's")
-	setting(o, fs, &g.timeout, period, "upstream-timeout", gateway.DefaultTimeout.String(), "`time` that the upstream may take until it begins to answer")
+	setting(o, fs, &g.timeout, period, "upstream-timeout", gateway.DefaultTimeout.String(), "`time` that the upstream may take until it begins to answer, or goes on")
 	setting(o, fs, &g.toolScopes, list, "tool-scope", "", "`NAME=SCOPE` that calls of a tool need, separated by spaces; several of one tool are all needed")
 	setting(o, fs, &g.identity, list, "identity-header", "", "`NAME=CLAIM` of headers that tell the upstream who calls, separated by spaces; empty: X-Forwarded-User=sub X-Forwarded-Issuer=iss")
 	text(fs, &g.assertion, "assertion-header", "", "`name` of a header with a signed assertion of who calls; its keys are at /.well-known/jwks.json")

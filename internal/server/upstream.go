@@ -186,7 +186,7 @@ func (u *upstream) send(w http.ResponseWriter, r *http.Request, body []byte, ask
 // relay writes an answer. One that breaks off ends with the connection, as it did on the
 // other side: it must not look like a whole one.
 func (u *upstream) relay(w http.ResponseWriter, r *http.Request, c gateway.Call, l *gateway.Relay, resp *http.Response) {
-	l.Heartbeat, l.Body = u.ops.Heartbeat, c.Body
+	l.Heartbeat, l.Timeout, l.Body = u.ops.Heartbeat, u.gateway.Timeout(), c.Body
 	if err := l.Write(w, resp); err != nil && r.Context().Err() == nil {
 		recordReason(r.Context(), err)
 		if gateway.Cut(err) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Whatever the upstream does, the client gets an answer of the right kind, with the id of
@@ -82,16 +83,22 @@ func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
 	}
 }
 
-// An answer that breaks off does not look like a whole one.
+// An answer that breaks off does not look like a whole one, nor does one with which the
+// upstream does not go on.
 func TestGatewayCutsOffWhatWasCutOff(t *testing.T) {
 	i := newTestIssuer(t)
 	l := startGateway(t, i, startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", r.Header.Get("Mcp-Case"))
+		_, _ = io.Copy(io.Discard, r.Body)
+		kind, silent := strings.CutPrefix(r.Header.Get("Mcp-Case"), "silent ")
+		w.Header().Set("Content-Type", kind)
 		_, _ = io.WriteString(w, "data: {\n")
 		_ = http.NewResponseController(w).Flush()
+		if silent {
+			<-r.Context().Done()
+		}
 		panic(http.ErrAbortHandler)
-	})), nil)
-	for _, kind := range []string{"application/json", "text/event-stream"} {
+	})), func(c *Config) { c.Upstream.Timeout = time.Second })
+	for _, kind := range []string{"application/json", "text/event-stream", "silent application/json", "silent text/event-stream"} {
 		r, err := http.NewRequestWithContext(t.Context(), "POST", l.url+"/mcp", strings.NewReader(pingMessage))
 		if err != nil {
 			t.Fatal(err)

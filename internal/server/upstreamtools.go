@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -63,14 +64,9 @@ func (l *toolList) Read(p []byte) (int, error) {
 	n, err := l.ReadCloser.Read(p)
 	if len(l.seen) < maxToolList {
 		l.seen = append(l.seen, p[:n]...)
+		if errors.Is(err, io.EOF) {
+			l.names.listed(l.seen)
+		}
 	}
 	return n, err
-}
-
-// Close implements io.Closer.
-func (l *toolList) Close() error {
-	if len(l.seen) < maxToolList {
-		l.names.listed(l.seen)
-	}
-	return l.ReadCloser.Close()
 }

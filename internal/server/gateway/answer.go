@@ -30,6 +30,9 @@ func Cut(err error) bool { return errors.Is(err, errCut) }
 type Relay struct {
 	// Heartbeat is the pause between signs of life on an idle stream.
 	Heartbeat time.Duration
+	// Timeout bounds the wait for the next piece of an answer, or of an event that has
+	// begun: there is no place for a sign of life then. Zero means no bound.
+	Timeout time.Duration
 	// Alive is asked with each heartbeat whether the stream may go on; nil means yes.
 	Alive func() bool
 	// Stop tells the client of a stream to come back later, and ends it between two
@@ -68,7 +71,7 @@ func (l *Relay) Write(w http.ResponseWriter, resp *http.Response) error {
 		h["Content-Length"] = []string{strconv.FormatInt(resp.ContentLength, 10)}
 	}
 	w.WriteHeader(resp.StatusCode)
-	return copyBody(w, resp.Body, l.Stop != nil)
+	return l.copy(w, resp.Body)
 }
 
 // setWriteTime bounds what is written next. While the upstream is waited for there must be no
@@ -78,21 +81,25 @@ func setWriteTime(conn *http.ResponseController) {
 	_ = conn.SetWriteDeadline(time.Now().Add(writeTimeout))
 }
 
-// copyBody writes a body. At once is for a subscription: some servers write its messages as
-// JSON, one after the other (the reference server of the conformance suite).
-func copyBody(w http.ResponseWriter, body io.Reader, atOnce bool) error {
+// copy writes a body. That of a subscription is a stream as well: some servers write its
+// messages as JSON, one after the other (the reference server of the conformance suite).
+func (l *Relay) copy(w http.ResponseWriter, body io.ReadCloser) error {
+	subscription, limit := l.Stop != nil, l.Timeout
+	if subscription {
+		limit = 0
+	}
 	in := newPieces(body)
 	defer in.end()
 	conn := http.NewResponseController(w)
 	for {
 		_ = conn.SetWriteDeadline(time.Time{})
-		piece, err := in.next()
+		piece, err := in.next(limit)
 		setWriteTime(conn)
 		if len(piece) > 0 {
 			if _, failed := w.Write(piece); failed != nil {
 				return fmt.Errorf("%w: write: %w", errCut, failed)
 			}
-			if atOnce {
+			if subscription {
 				_ = conn.Flush() // the next write has the error
 			}
 		}

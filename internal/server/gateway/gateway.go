@@ -22,7 +22,7 @@ const (
 	idleTime = 1500 * time.Millisecond
 	// maxAnswerHeader bounds the header of an answer.
 	maxAnswerHeader = 64 << 10
-	// DefaultTimeout is how long the upstream may take until its answer begins.
+	// DefaultTimeout is how long the upstream may take until its answer begins, or goes on.
 	DefaultTimeout = 5 * time.Minute
 )
 
@@ -34,7 +34,8 @@ type Config struct {
 	Upstream *url.URL
 	// CA are the authorities of an https upstream; nil means the system's.
 	CA *x509.CertPool
-	// Timeout bounds the time until an answer begins; zero means [DefaultTimeout].
+	// Timeout bounds the time until an answer begins, and then that until it goes on; zero
+	// means [DefaultTimeout].
 	Timeout time.Duration
 	// Secret is what sealed ids and signing keys follow from; processes with the same one
 	// know each other's sessions. Nil means a random one, else it has [LeastSecret] bytes.
@@ -167,6 +168,9 @@ func newTransport(cfg *Config) *http.Transport {
 	}
 	return t
 }
+
+// Timeout is that of [Config].
+func (g *Gateway) Timeout() time.Duration { return g.transport.ResponseHeaderTimeout }
 
 // Close ends what is idle. Requests under way end by their contexts.
 func (g *Gateway) Close() { g.transport.CloseIdleConnections() }

@@ -54,7 +54,11 @@ func (l *Relay) stream(w http.ResponseWriter, body io.ReadCloser) error {
 	in := newPieces(body)
 	defer in.end()
 	for {
-		piece, err := in.next()
+		limit := time.Duration(0) // nothing needs to happen between two events
+		if !s.between() {
+			limit = l.Timeout
+		}
+		piece, err := in.next(limit)
 		if over, failed := s.pass(piece); failed != nil {
 			return fmt.Errorf("%w: write: %w", errCut, failed)
 		} else if over || errors.Is(err, io.EOF) {

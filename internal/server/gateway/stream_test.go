@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -104,5 +105,72 @@ func TestIdleStreamsSayGoodbye(t *testing.T) {
 	_ = l.Write(w, answerOf(typeEvents, body)) // it ends with the reading that is under way
 	if got := w.Body.String(); !strings.HasSuffix(got, farewell) {
 		t.Errorf("%q", got)
+	}
+}
+
+// An upstream that stops in the middle of an answer, or of an event, or lets it come in drops
+// that are too far apart, holds nobody for longer than the limit. The answer is cut off, and
+// does not look like a whole one. Between two events there is no limit.
+func TestAnswersDoNotStopInTheMiddle(t *testing.T) {
+	const limit = 5 * time.Minute
+	subscription := t.Context()
+	for name, c := range map[string]struct {
+		kind   string
+		stop   context.Context
+		pieces []string // one in each limit
+		cut    bool
+	}{
+		"JSON":                   {typeJSON, nil, []string{`{"a":`, "1}"}, true},
+		"JSON, nothing at all":   {typeJSON, nil, []string{"", "{}"}, true},
+		"an event":               {typeEvents, nil, []string{"data: {}\n\ndata: {", "}\n\n"}, true},
+		"the end of an event":    {typeEvents, nil, []string{"data: {}\n", "\n"}, true},
+		"between events":         {typeEvents, nil, []string{"", "data: {}\n\n", "data: {}\r\n\r\n", "", "data: {}\n\n"}, false},
+		"a subscription in JSON": {typeJSON, subscription, []string{"{}", "{}"}, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			body, upstream := io.Pipe()
+			over := make(chan struct{})
+			go func() {
+				defer close(over)
+				for k, piece := range c.pieces {
+					if k > 0 {
+						<-time.After(limit + time.Second)
+					}
+					if piece != "" {
+						_, _ = io.WriteString(upstream, piece)
+					}
+				}
+				_ = upstream.Close()
+			}()
+			start := time.Now()
+			err := (&Relay{Heartbeat: 25 * time.Second, Timeout: limit, Stop: c.stop}).Write(httptest.NewRecorder(), answerOf(c.kind, body))
+			took := time.Since(start)
+			<-over
+			if c.cut != Cut(err) || c.cut != errors.Is(err, errSilent) || c.cut && took != limit {
+				t.Errorf("%s: %v after %v", name, err, took)
+			}
+		})
+	}
+}
+
+// What comes slowly, but comes, is whole.
+func TestAnswersMayComeInDrops(t *testing.T) {
+	for _, kind := range []string{typeJSON, typeEvents} {
+		synctest.Test(t, func(t *testing.T) {
+			body, upstream := io.Pipe()
+			const text = "data: {}\n\n"
+			go func() {
+				for k := range text {
+					<-time.After(50 * time.Second)
+					_, _ = io.WriteString(upstream, text[k:k+1])
+				}
+				_ = upstream.Close()
+			}()
+			w := httptest.NewRecorder()
+			err := (&Relay{Heartbeat: time.Hour, Timeout: time.Minute}).Write(w, answerOf(kind, body))
+			if got := strings.TrimPrefix(w.Body.String(), ": still here\n\n"); err != nil || got != text {
+				t.Errorf("%s: %q, %v", kind, got, err)
+			}
+		})
 	}
 }
