@@ -73,8 +73,9 @@ func (g *Gateway) Message(ctx context.Context, endpoint string, c Call) (*http.R
 type eventLines struct {
 	r *bufio.Reader
 	io.Closer
-	within bool // a line that has begun
-	cr     bool // CR was the last byte
+	judged []byte // what of the last piece was not read yet
+	within bool   // a line that has begun
+	cr     bool   // CR was the last byte
 }
 
 // endpoint returns the data of the first event of that type. Events before it are dropped.
@@ -105,22 +106,34 @@ func (l *eventLines) endpoint() (string, error) {
 	return "", errLines
 }
 
-// Read returns whole lines where they are short. p has more than lineBuffer bytes.
+// Read returns a line, or as much of it as fits, and with it those that have come already.
 func (l *eventLines) Read(p []byte) (n int, err error) {
-	for {
-		piece, err := l.r.ReadSlice('\n')
-		if !l.allowed(piece) {
-			return n, errLines
+	for n < len(p) {
+		if len(l.judged) == 0 {
+			l.judged, err = l.piece()
 		}
-		n += copy(p[n:], piece)
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return n, err //nolint:wrapcheck // io.EOF must stay what it is
+		if len(l.judged) == 0 {
+			return n, err
 		}
-		next, _ := l.r.Peek(l.r.Buffered())
-		if bytes.IndexByte(next, '\n') < 0 || len(p)-n < lineBuffer {
-			return n, nil
+		k := copy(p[n:], l.judged)
+		n, l.judged = n+k, l.judged[k:]
+		if next, _ := l.r.Peek(l.r.Buffered()); bytes.IndexByte(next, '\n') < 0 {
+			break
 		}
 	}
+	return n, nil // the reader keeps its error
+}
+
+// piece reads a line that is allowed, or a piece of one.
+func (l *eventLines) piece() ([]byte, error) {
+	piece, err := l.r.ReadSlice('\n')
+	switch {
+	case !l.allowed(piece):
+		return nil, errLines
+	case errors.Is(err, bufio.ErrBufferFull):
+		err = nil
+	}
+	return piece, err //nolint:wrapcheck // io.EOF must stay what it is
 }
 
 // allowed judges a line, or a piece of one.
