@@ -61,11 +61,14 @@ func (c *Config) Check() error {
 	if c.Assertion != "" {
 		names = append(names, c.Assertion)
 	}
-	for k, name := range append(names, c.Pass...) {
+	var seen []string
+	for _, name := range append(names, c.Pass...) {
 		errs = append(errs, CheckHeaderName(name))
-		if slices.Contains(append(names, c.Pass...)[:k], http.CanonicalHeaderKey(name)) {
-			errs = append(errs, fmt.Errorf("header %s: given twice", name))
+		canonical := http.CanonicalHeaderKey(name)
+		if slices.Contains(seen, canonical) {
+			errs = append(errs, fmt.Errorf("header %s: given twice", canonical))
 		}
+		seen = append(seen, canonical)
 	}
 	if c.Secret != nil && len(c.Secret) < LeastSecret {
 		errs = append(errs, fmt.Errorf("gateway secret: must have at least %d bytes", LeastSecret))
@@ -92,7 +95,6 @@ type Gateway struct {
 	cfg        Config
 	streamable *url.URL
 	sse        *url.URL
-	written    []string // headers that are ours alone
 	transport  *http.Transport
 	seal       sealer
 	keys       *keys
@@ -119,10 +121,6 @@ func New(cfg Config) (*Gateway, error) {
 		g.cfg.Pass = append(g.cfg.Pass, http.CanonicalHeaderKey(name))
 	}
 	g.streamable, g.sse = endpoints(cfg.Upstream)
-	for _, h := range cfg.Identity {
-		g.written = append(g.written, h.Name)
-	}
-	g.written = append(g.written, g.cfg.Assertion)
 	g.transport = newTransport(&cfg)
 	var err error
 	if g.seal, err = newSealer(cfg.Secret); err != nil {

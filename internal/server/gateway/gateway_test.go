@@ -178,6 +178,7 @@ func TestHeaderNamesThatMeanSomethingElseAreRefused(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"twice":    {Upstream: upstream, Identity: []IdentityHeader{{"X-A", "sub"}, {"X-A", "iss"}}},
 		"assigned": {Upstream: upstream, Identity: DefaultIdentity(), Assertion: "X-Forwarded-User"},
+		"lower":    {Upstream: upstream, Assertion: "x-who", Pass: []string{"X-Who"}},
 		"passed":   {Upstream: upstream, Identity: DefaultIdentity(), Pass: []string{"x-forwarded-user"}},
 		"secret":   {Upstream: upstream, Secret: []byte("short")},
 		"no URL":   {Upstream: &url.URL{Scheme: "ftp", Host: "h"}},

@@ -22,9 +22,9 @@ const (
 var passedHeaders = []string{"Accept", "Accept-Language", "Last-Event-Id", "User-Agent"}
 
 // maySend reports whether a client's header goes on. A name that some server might take
-// for another one, as Mcp-Session_Id, does not.
+// for another one, as Mcp-Session_Id, does not. [Config.Check] sees to it that none is ours.
 func (g *Gateway) maySend(name string) bool {
-	if name == headerSession || slices.Contains(g.written, name) {
+	if name == headerSession {
 		return false
 	}
 	return strings.HasPrefix(name, "Mcp-") && plainName(name) || slices.Contains(passedHeaders, name) || slices.Contains(g.cfg.Pass, name)
