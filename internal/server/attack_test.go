@@ -131,7 +131,7 @@ func TestReasonSaysWhatWasExpected(t *testing.T) {
 	s := newServer(t, i, func(c *Config) { c.Log, c.RequiredScopes = log.logger(), []string{"notes:write"} })
 	for token, want := range map[string]string{
 		i.claim(t, "aud", "https://elsewhere.example/mcp"): "another audience than " + s.layout.resource,
-		i.claim(t, "scope", "notes:wriet x\u202ey"):        "the token has notes:wriet xy",
+		i.claim(t, "scope", "notes:change x\u202ey"):       "the token has notes:change xy",
 	} {
 		call(s, "POST", "/mcp", token, callWhoami)
 		if !strings.Contains(log.String(), want) {

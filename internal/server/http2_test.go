@@ -95,7 +95,7 @@ func TestAnswersOutliveTheWriteDeadlineOverHTTP2(t *testing.T) {
 		"an upstream that begins late": {func(w http.ResponseWriter, r *http.Request) {
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // as that of a call
 			u := &upstream{seen: &upstreamMetrics{duration: prometheus.NewHistogram(prometheus.HistogramOpts{})}}
-			_, _ = u.send(w, r, nil, func() (*http.Response, error) { //nolint:bodyclose // there is none
+			_, _ = u.send(w, r, nil, func() (*http.Response, error) {
 				<-time.After(long)
 				return &http.Response{StatusCode: 200}, nil
 			})
