@@ -46,12 +46,12 @@ func TestRotationUnderLoadWithoutAFalse401(t *testing.T) {
 		}
 		const rotations = 5
 		for n := range rotations {
-			time.Sleep(61 * time.Second)
+			<-time.After(61 * time.Second) // in virtual time
 			kid := fmt.Sprint("rotated-", n)
 			i.addKey(t, kid)
 			current.Store(kid)
 		}
-		time.Sleep(61 * time.Second)
+		<-time.After(61 * time.Second) // in virtual time
 		close(stop)
 		wg.Wait()
 		t.Logf("%d rotations under %d calls: %d with 401, %d with 503, %d visits to the key set", rotations,
