@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// rpcHeaderMismatch is HeaderMismatch of MCP 2026-07-28 (transports).
+const rpcHeaderMismatch = -32020
+
 // CheckHeader refuses a request whose header describes its body in more than one way, or
 // whose Mcp-Method or Mcp-Name say something else than the message (MCP 2026-07-28,
 // transports, standard headers): a server may decide by either. The zero Message is for a
@@ -38,7 +41,7 @@ func (m Message) CheckHeader(h http.Header) error {
 			value, ok = decodeValue(value)
 		}
 		if !ok || value != said {
-			return &problem{status: http.StatusBadRequest, code: "invalid_request", text: key + " says something else than the message."}
+			return &problem{status: http.StatusBadRequest, rpc: rpcHeaderMismatch, text: "Header mismatch: " + key + " says something else than the message"}
 		}
 	}
 	return nil
