@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,14 +15,12 @@ import (
 	"mcp-login/test/real"
 )
 
-// startNode starts a server on a port of its own and returns its endpoint.
-func startNode(t *testing.T, node real.Node, args ...string) string {
+// start starts a server that says what matches said when it listens, and returns its endpoint.
+func start(t *testing.T, command func(address string) *exec.Cmd, pattern string) string {
 	t.Helper()
 	address := real.FreeAddress(t)
-	_, port, _ := net.SplitHostPort(address)
 	said := &binary.Output{}
-	cmd := exec.Command(node.Path, args...)
-	cmd.Env = append(os.Environ(), "PORT="+port)
+	cmd := command(address)
 	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -32,28 +29,21 @@ func startNode(t *testing.T, node real.Node, args ...string) string {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	said.Await(t, `(?:listening on port|running on) \S+`)
-	return "http://localhost:" + port + "/mcp"
+	said.Await(t, pattern)
+	return "http://" + address + "/mcp"
 }
 
-// reference starts the reference server of the suite, which is TypeScript that Node runs
-// as it is, but for three names that exist as types only.
-func reference(t *testing.T, node real.Node) string {
+// reference builds the everything server of go-sdk, which does what the reference server of
+// the suite does. The suite's own is in no package.
+func reference(t *testing.T) string {
 	t.Helper()
-	source, err := os.ReadFile("reference/everything-server.ts")
-	if err != nil {
-		t.Fatal(err)
+	file := filepath.Join(t.TempDir(), "everything-server")
+	build := exec.Command("go", "build", "-o", file, "github.com/modelcontextprotocol/go-sdk/conformance/everything-server")
+	build.Dir = real.Sources()
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the reference server: %v\n%s", err, out)
 	}
-	dir := t.TempDir()
-	typed := strings.NewReplacer("\n  EventStore,", "\n  type EventStore,", "\n  EventId,", "\n  type EventId,", "\n  StreamId\n", "\n  type StreamId\n")
-	file := filepath.Join(dir, "everything-server.ts")
-	if err := os.WriteFile(file, []byte(typed.Replace(string(source))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(node.Modules, filepath.Join(dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
-	return startNode(t, node, file)
+	return file
 }
 
 // verdicts are the checks of every scenario, and what they say against the server.
@@ -136,17 +126,32 @@ func behindGateway(t *testing.T, node real.Node, upstream string, least int, rev
 	}
 }
 
-// All scenarios that the suite's own server passes, it passes behind the gateway: tools,
-// resources, prompts, logging, sampling, elicitation, progress, sessions, streams that are
-// taken up again, and input that a call of 2026-07-28 asks for.
+// All scenarios that go-sdk's twin of the suite's own server passes, it passes behind the
+// gateway: tools, resources, prompts, logging, sampling, elicitation, progress, sessions, and
+// input that a call of 2026-07-28 asks for.
 func TestReferenceServerThroughGateway(t *testing.T) {
 	node := real.NodeModules(t)
-	behindGateway(t, node, reference(t, node), 30, "2025-11-25", "2026-07-28")
+	file := reference(t)
+	for _, c := range []struct {
+		revision, stateless string
+		least               int
+	}{{"2025-11-25", "false", 30}, {"2026-07-28", "true", 30}} {
+		upstream := start(t, func(address string) *exec.Cmd {
+			return exec.Command(file, "-http", address, "-stateless="+c.stateless)
+		}, `listening (?:on|at) \S+`)
+		behindGateway(t, node, upstream, c.least, c.revision)
+	}
 }
 
 // The same for the everything server of the MCP project, which has tools of other names.
 func TestEverythingServerThroughGateway(t *testing.T) {
 	node := real.NodeModules(t)
 	script := filepath.Join(node.Package(t, "@modelcontextprotocol/server-everything"), "dist", "index.js")
-	behindGateway(t, node, startNode(t, node, script, "streamableHttp"), 11, "2025-11-25")
+	upstream := start(t, func(address string) *exec.Cmd {
+		cmd := exec.Command(node.Path, script, "streamableHttp")
+		_, port, _ := net.SplitHostPort(address)
+		cmd.Env = append(os.Environ(), "PORT="+port)
+		return cmd
+	}, `(?:listening on port|running on) \S+`)
+	behindGateway(t, node, upstream, 11, "2025-11-25")
 }
