@@ -5,28 +5,17 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mcp-login/test/issuer"
+	"mcp-login/test/leak"
 )
 
 // maxGrowth is how much the heap may grow under an attack.
 const maxGrowth = 20 << 20
-
-// heapGrowth returns by how much attack makes the live heap grow.
-func heapGrowth(attack func()) int64 {
-	live := func() int64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := live()
-	attack()
-	return live() - before
-}
 
 // endless writes a key set that begins well and does not end before size.
 func endless(size int) (http.HandlerFunc, *atomic.Int64) {
@@ -48,22 +37,22 @@ func endless(size int) (http.HandlerFunc, *atomic.Int64) {
 // A key set, metadata or userinfo of 10 MB: 503, read to its limit only.
 func TestDocumentsOf10MB(t *testing.T) {
 	const size = 10 << 20
-	for name, place := range map[string]func(*testIssuer, http.HandlerFunc){
-		"key set":  func(i *testIssuer, h http.HandlerFunc) { i.jwks = h },
-		"metadata": func(i *testIssuer, h http.HandlerFunc) { i.metadata = h },
-		"userinfo": func(i *testIssuer, h http.HandlerFunc) { i.userinfo = h },
+	for name, place := range map[string]func(*issuer.Issuer, http.HandlerFunc){
+		"key set":  func(i *issuer.Issuer, h http.HandlerFunc) { i.JWKS = h },
+		"metadata": func(i *issuer.Issuer, h http.HandlerFunc) { i.Metadata = h },
+		"userinfo": func(i *issuer.Issuer, h http.HandlerFunc) { i.Userinfo = h },
 	} {
 		t.Run(name, func(t *testing.T) {
-			i := newTestIssuer(t)
+			i := issuer.Start(t)
 			serve, written := endless(size)
 			place(i, serve)
 			s := newServer(t, i, nil)
-			token := i.token(t, tokenParts{})
+			token := i.Sign(t, issuer.Change{})
 			if name == "userinfo" {
 				token = "opaque"
 			}
 			var status int
-			growth := heapGrowth(func() { status = call(s, "POST", "/mcp", token, callWhoami).StatusCode })
+			growth := leak.Heap(func() { status = call(s, "POST", "/mcp", token, callWhoami).StatusCode })
 			t.Logf("%s of %d bytes: %d, %d KiB sent until the connection was closed, heap grew by %d KiB", name, size, status, written.Load()>>10, growth>>10)
 			if status != 503 || growth > maxGrowth {
 				t.Error("a bound is broken")
@@ -77,9 +66,9 @@ func TestDocumentsOf10MB(t *testing.T) {
 
 // A token of 1 MB is refused before it is hashed, decoded or shown to anybody.
 func TestTokenOf1MB(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, nil)
-	head, _, _ := strings.Cut(i.token(t, tokenParts{}), ".")
+	head, _, _ := strings.Cut(i.Sign(t, issuer.Change{}), ".")
 	checks := counted(s)
 	for name, token := range map[string]string{
 		"dots":                       strings.Repeat(".", 1<<20),

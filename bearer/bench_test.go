@@ -10,24 +10,26 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/test/issuer"
 )
 
 // es384 makes a token as Logto does.
-func es384(tb testing.TB, i *testIssuer, jti string) string {
+func es384(tb testing.TB, i *issuer.Issuer, jti string) string {
 	tb.Helper()
-	if _, ok := i.keys.Load("p384"); !ok {
+	if _, ok := i.Keys.Load("p384"); !ok {
 		key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		i.keys.Store("p384", crypto.Signer(key))
+		i.Keys.Store("p384", crypto.Signer(key))
 	}
 	tok := jwt.NewWithClaims(jwt.SigningMethodES384, jwt.MapClaims{
-		"iss": i.url, "sub": "alice", "aud": testResource, "client_id": "app", "jti": jti, "scope": "mcp:read",
+		"iss": i.URL, "sub": "alice", "aud": issuer.Resource, "client_id": "app", "jti": jti, "scope": "mcp:read",
 		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 	})
 	tok.Header["typ"], tok.Header["kid"] = "at+jwt", "p384"
-	text, err := tok.SignedString(i.key("p384"))
+	text, err := tok.SignedString(i.Key("p384"))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -37,7 +39,7 @@ func es384(tb testing.TB, i *testIssuer, jti string) string {
 // A known token costs no memory to verify, and its signature is not verified
 // again: ES384, a thousand uses, one verification.
 func TestVerifiedFromCacheAllocatesNothing(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, nil)
 	checks := counted(s)
 	token := es384(t, i, "one")
@@ -53,7 +55,7 @@ func TestVerifiedFromCacheAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkVerifyFromCache(b *testing.B) {
-	i := newTestIssuer(b)
+	i := issuer.Start(b)
 	s := newServer(b, i, nil)
 	token := es384(b, i, "one")
 	b.ReportAllocs()
@@ -65,7 +67,7 @@ func BenchmarkVerifyFromCache(b *testing.B) {
 }
 
 func BenchmarkVerifyFromCacheParallel(b *testing.B) {
-	i := newTestIssuer(b)
+	i := issuer.Start(b)
 	s := newServer(b, i, nil)
 	var tokens []string
 	for k := range 32 {
@@ -83,7 +85,7 @@ func BenchmarkVerifyFromCacheParallel(b *testing.B) {
 
 // BenchmarkVerifyES384 is what the cache saves.
 func BenchmarkVerifyES384(b *testing.B) {
-	i := newTestIssuer(b)
+	i := issuer.Start(b)
 	s := newServer(b, i, func(c *Config) { c.CacheTTL = -1 })
 	token := es384(b, i, "one")
 	b.ReportAllocs()
@@ -96,7 +98,7 @@ func BenchmarkVerifyES384(b *testing.B) {
 
 // BenchmarkMiddleware is a request with a known token, without the network.
 func BenchmarkMiddleware(b *testing.B) {
-	i := newTestIssuer(b)
+	i := issuer.Start(b)
 	s := newServer(b, i, nil)
 	token := es384(b, i, "one")
 	b.ReportAllocs()

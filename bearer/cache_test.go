@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // counted makes the cache of a server count its checks, each of which verifies
@@ -28,9 +30,9 @@ func counted(s *Server) *atomic.Int64 {
 // A signature is verified once per token and TTL, and a token is never accepted
 // past its expiry because of that.
 func TestCacheJWTIsVerifiedOncePerTTL(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		checks := counted(s)
-		token := i.token(t, tokenParts{claims: map[string]any{"exp": time.Now().Add(95 * time.Second).Unix()}})
+		token := i.Sign(t, issuer.Change{Claims: map[string]any{"exp": time.Now().Add(95 * time.Second).Unix()}})
 		uses := 0
 		for start := time.Now(); time.Since(start) < 95*time.Second; time.Sleep(time.Second / 2) {
 			if id, err := s.Verify(t.Context(), token); err != nil || id.Subject != "alice" {
@@ -81,12 +83,12 @@ func TestCacheTTLIsTheRevocationDelay(t *testing.T) {
 		0: defaultCacheTTL, 3 * time.Minute: 3 * time.Minute, -1: 0,
 	} {
 		t.Run(ttl.String(), func(t *testing.T) {
-			simulated(t, func(c *Config) { c.CacheTTL = ttl }, func(t *testing.T, i *testIssuer, s *Server) {
-				i.userinfo = answer(200, logtoClaims)
+			simulated(t, func(c *Config) { c.CacheTTL = ttl }, func(t *testing.T, i *issuer.Issuer, s *Server) {
+				i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 				if _, err := s.Verify(t.Context(), "opaque"); err != nil {
 					t.Fatal(err)
 				}
-				i.userinfo = serveUnknownToken
+				i.Userinfo = issuer.UnknownToken
 				if delay > 0 {
 					time.Sleep(delay - time.Second)
 					if _, err := s.Verify(t.Context(), "opaque"); err != nil {
@@ -105,16 +107,16 @@ func TestCacheTTLIsTheRevocationDelay(t *testing.T) {
 // A refusal is reused for a short time, so that a client that repeats a bad
 // token costs one call; the token may become good after that.
 func TestCacheReusesARefusalForAShortTime(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		for range 1000 {
 			if _, err := s.Verify(t.Context(), "opaque"); !errors.Is(err, ErrInvalidToken) {
 				t.Fatal(err)
 			}
 		}
-		if n := i.userinfoCalls.Load(); n != 1 {
+		if n := i.UserinfoCalls.Load(); n != 1 {
 			t.Errorf("%d calls, want 1", n)
 		}
-		i.userinfo = answer(200, logtoClaims)
+		i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 		time.Sleep(refusedTTL)
 		if _, err := s.Verify(t.Context(), "opaque"); err != nil {
 			t.Errorf("good by now: %v", err)
@@ -124,9 +126,9 @@ func TestCacheReusesARefusalForAShortTime(t *testing.T) {
 
 // What time or a new key can change is not remembered: no false 401.
 func TestCacheDoesNotKeepWhatTimeChanges(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		for _, claim := range []string{"nbf", "iat"} {
-			token := i.claim(t, claim, time.Now().Add(defaultLeeway+2*time.Second).Unix())
+			token := i.Claim(t, claim, time.Now().Add(defaultLeeway+2*time.Second).Unix())
 			if _, err := s.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
 				t.Errorf("%s: %v", claim, err)
 			}
@@ -257,22 +259,22 @@ func TestCacheReportsARevocationOnce(t *testing.T) {
 
 // Reload makes what the provider has changed count at once.
 func TestReloadCountsAtOnce(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.userinfo = answer(200, logtoClaims)
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 		s.Reload() // at the start: everything is ready before the first request
 		synctest.Wait()
-		if m, k := i.metadataCalls.Load(), i.keyCalls.Load(); m != 1 || k != 1 {
+		if m, k := i.MetadataCalls.Load(), i.KeyCalls.Load(); m != 1 || k != 1 {
 			t.Errorf("at start: %d and %d visits", m, k)
 		}
-		token := i.token(t, tokenParts{})
+		token := i.Sign(t, issuer.Change{})
 		for _, token := range []string{token, "opaque"} {
 			if _, err := s.Verify(t.Context(), token); err != nil {
 				t.Fatal(err)
 			}
 		}
-		i.addKey(t, "k2")
-		i.keys.Delete("k1")
-		i.userinfo = serveUnknownToken
+		i.AddKey(t, "k2")
+		i.Keys.Delete("k1")
+		i.Userinfo = issuer.UnknownToken
 		s.Reload()
 		synctest.Wait()
 		for _, token := range []string{token, "opaque"} {
@@ -280,7 +282,7 @@ func TestReloadCountsAtOnce(t *testing.T) {
 				t.Errorf("after the reload: %v", err)
 			}
 		}
-		if m, k := i.metadataCalls.Load(), i.keyCalls.Load(); m != 2 || k != 3 { // one for the kid that is gone
+		if m, k := i.MetadataCalls.Load(), i.KeyCalls.Load(); m != 2 || k != 3 { // one for the kid that is gone
 			t.Errorf("after the reload: %d and %d visits", m, k)
 		}
 	})
@@ -288,13 +290,13 @@ func TestReloadCountsAtOnce(t *testing.T) {
 
 // 1,000 first uses of one token at once: one call of the provider, one check.
 func TestStampedeIsOneUpstreamCall(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Second) // so that all are there before the answer
-			answer(200, logtoClaims)(w, r)
+			issuer.Answer(200, issuer.LogtoClaims)(w, r)
 		}
 		checks := counted(s)
-		for _, token := range []string{"opaque", i.token(t, tokenParts{})} {
+		for _, token := range []string{"opaque", i.Sign(t, issuer.Change{})} {
 			var good atomic.Int64
 			var wg sync.WaitGroup
 			for range 1000 {
@@ -310,8 +312,8 @@ func TestStampedeIsOneUpstreamCall(t *testing.T) {
 			}
 		}
 		t.Logf("2 x 1000 first uses: %d checks, %d metadata, %d key, %d userinfo calls",
-			checks.Load(), i.metadataCalls.Load(), i.keyCalls.Load(), i.userinfoCalls.Load())
-		if checks.Load() != 2 || i.metadataCalls.Load() != 1 || i.keyCalls.Load() != 1 || i.userinfoCalls.Load() != 1 {
+			checks.Load(), i.MetadataCalls.Load(), i.KeyCalls.Load(), i.UserinfoCalls.Load())
+		if checks.Load() != 2 || i.MetadataCalls.Load() != 1 || i.KeyCalls.Load() != 1 || i.UserinfoCalls.Load() != 1 {
 			t.Error("want 2, 1, 1 and 1")
 		}
 	})
@@ -347,15 +349,15 @@ func TestCacheExpiryDuringACheckThatHangs(t *testing.T) {
 // A reload while the provider is being read already reads it once more: what is
 // under way may have begun before the change that the reload is for.
 func TestReloadDuringAFetch(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		var changed atomic.Bool
-		i.jwks = func(w http.ResponseWriter, r *http.Request) {
+		i.JWKS = func(w http.ResponseWriter, r *http.Request) {
 			if changed.Load() {
-				i.serveKeys(w, r)
+				i.ServeKeys(w, r)
 				return
 			}
 			time.Sleep(time.Second)
-			answer(200, `{"keys":[]}`)(w, r)
+			issuer.Answer(200, `{"keys":[]}`)(w, r)
 		}
 		s.Reload()
 		time.Sleep(time.Second / 2)
@@ -363,10 +365,10 @@ func TestReloadDuringAFetch(t *testing.T) {
 		s.Reload()
 		s.Reload()
 		time.Sleep(time.Second)
-		if _, err := s.Verify(t.Context(), i.token(t, tokenParts{})); err != nil {
+		if _, err := s.Verify(t.Context(), i.Sign(t, issuer.Change{})); err != nil {
 			t.Errorf("after the reload: %v", err)
 		}
-		if n := i.keyCalls.Load(); n != 2 {
+		if n := i.KeyCalls.Load(); n != 2 {
 			t.Errorf("%d visits to the key set, want 2", n)
 		}
 	})

@@ -5,12 +5,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"mcp-login/test/issuer"
 )
 
 // Where providers put scopes and the application: scope, scp or scopes, as a
 // string or a list; client_id or azp. What is not of these kinds counts as none.
 func TestScopesAndClientOfAJWT(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, nil)
 	for name, tt := range map[string]struct {
 		claims         map[string]any
@@ -28,7 +30,7 @@ func TestScopesAndClientOfAJWT(t *testing.T) {
 		"client_id is a list":  {map[string]any{"client_id": []string{"app"}}, "mcp:read", ""},
 		"no client":            {map[string]any{"client_id": nil}, "mcp:read", ""},
 	} {
-		id, err := s.Verify(t.Context(), i.token(t, tokenParts{claims: tt.claims}))
+		id, err := s.Verify(t.Context(), i.Sign(t, issuer.Change{Claims: tt.claims}))
 		if err != nil || strings.Join(id.Scopes, " ") != tt.scopes || id.ClientID != tt.client {
 			t.Errorf("%s: %v %q, %v", name, id.Scopes, id.ClientID, err)
 		}
@@ -41,7 +43,7 @@ func TestScopesAndClientOfAJWT(t *testing.T) {
 // RFC 6750 section 3.1: a token without a required claim is good and not for this
 // resource: 403, and no scope for which a client would ask a person in vain.
 func TestRequiredClaims(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) {
 		c.RequiredClaims = map[string][]string{"organization_id": {"one", "two"}, "tid": {"t"}}
 	})
@@ -58,14 +60,14 @@ func TestRequiredClaims(t *testing.T) {
 		"another server": {map[string]any{"organization_id": "one", "tid": "t", "aud": "https://other.example"}, 401},
 	} {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
-		r.Header.Set("Authorization", "Bearer "+i.token(t, tokenParts{claims: tt.claims}))
+		r.Header.Set("Authorization", "Bearer "+i.Sign(t, issuer.Change{Claims: tt.claims}))
 		w := httptest.NewRecorder()
 		s.Middleware(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
 		challenge := w.Header().Get("WWW-Authenticate")
 		if w.Code != tt.want || tt.want == 403 && (!strings.Contains(challenge, `error="insufficient_scope"`) || strings.Contains(challenge, ` scope="`)) {
 			t.Errorf("%s: %d, %s", name, w.Code, challenge)
 		}
-		if _, err := s.Verify(t.Context(), i.token(t, tokenParts{claims: tt.claims})); (err == nil) != (tt.want == 200) {
+		if _, err := s.Verify(t.Context(), i.Sign(t, issuer.Change{Claims: tt.claims})); (err == nil) != (tt.want == 200) {
 			t.Errorf("%s: Verify says %v", name, err)
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/test/issuer"
 )
 
 // RFC 7523 section 3 and draft-ietf-oauth-rfc7523bis: each request is signed anew, by the
@@ -35,9 +37,9 @@ func TestIntrospectionByPrivateKeyJWT(t *testing.T) {
 	for algorithm, key := range map[string]crypto.Signer{
 		"RS256": rsaKey, "PS256": rsaKey, "EdDSA": edKey, "ES256": ec(elliptic.P256()), "ES384": ec(elliptic.P384()), "ES512": ec(elliptic.P521()),
 	} {
-		i := newTestIssuer(t)
+		i := issuer.Start(t)
 		seen := map[string]bool{}
-		i.introspect(`"client_secret_post"`, func(w http.ResponseWriter, r *http.Request) {
+		introspect(i, `"client_secret_post"`, func(w http.ResponseWriter, r *http.Request) {
 			_, _, basic := r.BasicAuth()
 			if basic || r.PostFormValue("client_secret") != "" || r.PostFormValue("client_id") != "me" ||
 				r.PostFormValue("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" {
@@ -45,17 +47,17 @@ func TestIntrospectionByPrivateKeyJWT(t *testing.T) {
 			}
 			var claims jwt.RegisteredClaims
 			token, err := jwt.ParseWithClaims(r.PostFormValue("client_assertion"), &claims, func(*jwt.Token) (any, error) { return key.Public(), nil },
-				jwt.WithValidMethods([]string{algorithm}), jwt.WithIssuer("me"), jwt.WithSubject("me"), jwt.WithAudience(i.url), jwt.WithExpirationRequired())
+				jwt.WithValidMethods([]string{algorithm}), jwt.WithIssuer("me"), jwt.WithSubject("me"), jwt.WithAudience(i.URL), jwt.WithExpirationRequired())
 			if err != nil {
 				t.Errorf("%s: %v", algorithm, err)
 			} else if token.Header["kid"] != "k1" || len(claims.Audience) != 1 || claims.ID == "" || seen[claims.ID] || claims.ExpiresAt.Sub(claims.IssuedAt.Time) != time.Minute {
 				t.Errorf("%s: %v %+v", algorithm, token.Header, claims)
 			}
 			seen[claims.ID] = true
-			answer(200, `{"active":true,"sub":"u1","aud":"`+testResource+`"}`)(w, r)
+			issuer.Answer(200, `{"active":true,"sub":"u1","aud":"`+issuer.Resource+`"}`)(w, r)
 		})
-		if metadata := i.metadata; algorithm == "PS256" {
-			i.metadata = func(w http.ResponseWriter, r *http.Request) {
+		if metadata := i.Metadata; algorithm == "PS256" {
+			i.Metadata = func(w http.ResponseWriter, r *http.Request) {
 				metadata(replacing{w, `"x-order"`, `"introspection_endpoint_auth_signing_alg_values_supported":["ES256","PS256"],"x-order"`}, r)
 			}
 		}

@@ -4,6 +4,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 )
 
 // What keeps clients from signing in is in the log once, before anybody tries;
@@ -26,13 +29,13 @@ func TestIssuerThatClientsCannotUseIsLogged(t *testing.T) {
 		"several things at once": {`"x":1`, "PKCE with S256"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			i := newTestIssuer(t)
-			i.metadata = func(w http.ResponseWriter, r *http.Request) {
-				answer(200, `{"issuer":"`+i.url+`","jwks_uri":"`+i.url+`/jwks",`+strings.ReplaceAll(tt.members, "ISSUER", i.url)+`}`)(w, r)
+			i := issuer.Start(t)
+			i.Metadata = func(w http.ResponseWriter, r *http.Request) {
+				issuer.Answer(200, `{"issuer":"`+i.URL+`","jwks_uri":"`+i.URL+`/jwks",`+strings.ReplaceAll(tt.members, "ISSUER", i.URL)+`}`)(w, r)
 			}
-			var log syncBuffer
-			s := newServer(t, i, func(c *Config) { c.Log = log.logger() })
-			if resp := call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami); resp.StatusCode != 200 {
+			var log binary.Output
+			s := newServer(t, i, func(c *Config) { c.Log = log.Logger() })
+			if resp := call(s, "POST", "/mcp", i.Sign(t, issuer.Change{}), callWhoami); resp.StatusCode != 200 {
 				t.Errorf("status %d", resp.StatusCode)
 			}
 			_, _ = s.providers[0].fetchMetadata(t.Context()) // the same document again

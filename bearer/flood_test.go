@@ -14,6 +14,8 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"mcp-login/test/issuer"
+	"mcp-login/test/leak"
 	"mcp-login/test/real"
 )
 
@@ -45,13 +47,13 @@ func flood(s http.Handler, n int, token func(k int) string) *[600]atomic.Int64 {
 // memory does not grow, none gets in, and who was there before is served
 // throughout.
 func TestFloodOfBadOpaqueTokens(t *testing.T) {
-	i := newTestIssuer(t)
-	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+	i := issuer.Start(t)
+	i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer good" {
-			answer(200, logtoClaims)(w, r)
+			issuer.Answer(200, issuer.LogtoClaims)(w, r)
 			return
 		}
-		serveUnknownToken(w, r)
+		issuer.UnknownToken(w, r)
 	}
 	s := newServer(t, i, nil)
 	if resp := call(s, "POST", "/mcp", "good", callWhoami); resp.StatusCode != 200 {
@@ -61,7 +63,7 @@ func TestFloodOfBadOpaqueTokens(t *testing.T) {
 	var statuses *[600]atomic.Int64
 	var known atomic.Int64
 	start := time.Now()
-	growth := heapGrowth(func() {
+	growth := leak.Heap(func() {
 		statuses = flood(s, n, func(k int) string {
 			if k%1000 == 0 {
 				if resp := call(s, "POST", "/mcp", "good", callWhoami); resp.StatusCode == 200 {
@@ -73,7 +75,7 @@ func TestFloodOfBadOpaqueTokens(t *testing.T) {
 	})
 	took := time.Since(start)
 	good, refused, _ := s.results.size()
-	calls := i.userinfoCalls.Load()
+	calls := i.UserinfoCalls.Load()
 	t.Logf("%d bad tokens in %s: %d got 401, %d got 503; %d calls of the provider; heap grew by %d KiB; %d good and %d bad remembered; %d of %d calls with a known token served",
 		n, took.Round(time.Millisecond), statuses[401].Load(), statuses[503].Load(), calls, growth>>10, good, refused, known.Load(), n/1000)
 	if statuses[401].Load()+statuses[503].Load() != int64(n) {
@@ -91,18 +93,18 @@ func TestFloodOfBadOpaqueTokens(t *testing.T) {
 // checked again: they are served throughout, and a revocation takes effect in
 // its time.
 func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		var revoked atomic.Bool
 		var checks atomic.Int64
-		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+		i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") == "Bearer known" {
 				checks.Add(1)
 				if !revoked.Load() {
-					answer(200, logtoClaims)(w, r)
+					issuer.Answer(200, issuer.LogtoClaims)(w, r)
 					return
 				}
 			}
-			serveUnknownToken(w, r)
+			issuer.UnknownToken(w, r)
 		}
 		ask := func(token string) int { return call(s, "POST", "/mcp", token, callWhoami).StatusCode }
 		if got := ask("known"); got != 200 {
@@ -118,7 +120,7 @@ func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
 				refused++
 			}
 		}
-		t.Logf("10 minutes of %d bad tokens: a known token was refused %d times and checked %d times; %d calls in all", flood, refused, checks.Load(), i.userinfoCalls.Load())
+		t.Logf("10 minutes of %d bad tokens: a known token was refused %d times and checked %d times; %d calls in all", flood, refused, checks.Load(), i.UserinfoCalls.Load())
 		if refused != 0 || checks.Load() < 18 {
 			t.Error("the flood reached those who are known")
 		}
@@ -140,18 +142,18 @@ func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
 // the first, no growth, and each is 401.
 func TestFloodOfForgedJWTs(t *testing.T) {
 	real.Long(t, "100,000 tokens")
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, nil)
-	call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami)
+	call(s, "POST", "/mcp", i.Sign(t, issuer.Change{}), callWhoami)
 	body := func(k int) string {
-		return raw(fmt.Sprintf(`{"iss":%q,"sub":"alice","aud":%q,"exp":9999999999,"iat":1,"jti":"%d"}`, i.url, testResource, k))
+		return raw(fmt.Sprintf(`{"iss":%q,"sub":"alice","aud":%q,"exp":9999999999,"iat":1,"jti":"%d"}`, i.URL, issuer.Resource, k))
 	}
 	signature := raw(strings.Repeat("s", 64))
 	secret := []byte("x")
 	n := floodSize()
 	var statuses *[600]atomic.Int64
 	start := time.Now()
-	growth := heapGrowth(func() {
+	growth := leak.Heap(func() {
 		statuses = flood(s, n, func(k int) string {
 			kind := k % 4
 			if k%20 == 4 {
@@ -177,11 +179,11 @@ func TestFloodOfForgedJWTs(t *testing.T) {
 	})
 	_, refused, _ := s.results.size()
 	t.Logf("%d forged JWTs: %d got 401; %d metadata and %d key visits, %d of userinfo; heap grew by %d KiB; %d remembered",
-		n, statuses[401].Load(), i.metadataCalls.Load(), i.keyCalls.Load(), i.userinfoCalls.Load(), growth>>10, refused)
+		n, statuses[401].Load(), i.MetadataCalls.Load(), i.KeyCalls.Load(), i.UserinfoCalls.Load(), growth>>10, refused)
 	if statuses[401].Load() != int64(n) || growth > maxGrowth || refused > maxRefused {
 		t.Error("a bound is broken")
 	}
-	if minutes := int64(time.Since(start) / time.Minute); i.metadataCalls.Load() != 1 || i.keyCalls.Load() > 1+minutes || i.userinfoCalls.Load() != 0 {
+	if minutes := int64(time.Since(start) / time.Minute); i.MetadataCalls.Load() != 1 || i.KeyCalls.Load() > 1+minutes || i.UserinfoCalls.Load() != 0 {
 		t.Error("the provider was bothered")
 	}
 }
@@ -190,8 +192,8 @@ func TestFloodOfForgedJWTs(t *testing.T) {
 // are served, and an unknown one waits its turn, at most for the time of a
 // check, and is then 503.
 func TestSignaturesLeaveRoomForKnownTokens(t *testing.T) {
-	simulated(t, func(c *Config) { c.CacheTTL = time.Minute }, func(t *testing.T, i *testIssuer, s *Server) {
-		known, unknown := i.token(t, tokenParts{}), i.claim(t, "jti", "2")
+	simulated(t, func(c *Config) { c.CacheTTL = time.Minute }, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		known, unknown := i.Sign(t, issuer.Change{}), i.Claim(t, "jti", "2")
 		if resp := call(s, "POST", "/mcp", known, callWhoami); resp.StatusCode != 200 {
 			t.Fatal(resp.StatusCode)
 		}
@@ -216,7 +218,7 @@ func TestSignaturesLeaveRoomForKnownTokens(t *testing.T) {
 // as fast as they can. The figure is for the reader; nothing is asserted about
 // time.
 func TestKnownTokensDuringAFloodOfForgedSignatures(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	known := es384(t, i, "known")
 	s := newServer(t, i, nil)
 	p99 := func() time.Duration {
@@ -246,7 +248,7 @@ func TestKnownTokensDuringAFloodOfForgedSignatures(t *testing.T) {
 					return
 				default:
 				}
-				body := fmt.Sprintf(`{"iss":%q,"sub":"root","aud":%q,"exp":9999999999,"jti":"%d-%d"}`, i.url, testResource, w, n)
+				body := fmt.Sprintf(`{"iss":%q,"sub":"root","aud":%q,"exp":9999999999,"jti":"%d-%d"}`, i.URL, issuer.Resource, w, n)
 				if resp := call(s, "POST", "/mcp", head+"."+raw(body)+"."+signature, callWhoami); resp.StatusCode == 200 {
 					passed.Add(1)
 				}
@@ -269,13 +271,13 @@ func TestKnownTokensDuringAFloodOfForgedSignatures(t *testing.T) {
 // One address that sends bad opaque tokens as fast as it can spends what it may
 // and no more: the first token of somebody elsewhere is still checked.
 func TestBadTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasPrefix(r.Header.Get("Authorization"), "Bearer good") {
-				answer(200, logtoClaims)(w, r)
+				issuer.Answer(200, issuer.LogtoClaims)(w, r)
 				return
 			}
-			serveUnknownToken(w, r)
+			issuer.UnknownToken(w, r)
 		}
 		ask := func(address, token string) int {
 			r := request("POST", "/mcp", token, strings.NewReader(callWhoami))
@@ -292,7 +294,7 @@ func TestBadTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 		}
-		if calls := i.userinfoCalls.Load(); refused[503] < 400 || refused[401]+refused[503] != 600 || calls > 150 {
+		if calls := i.UserinfoCalls.Load(); refused[503] < 400 || refused[401]+refused[503] != 600 || calls > 150 {
 			t.Errorf("the flood was answered %v, the provider asked %d times", refused, calls)
 		}
 		time.Sleep(time.Minute)

@@ -7,6 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 )
 
 // withheld returns an endpoint whose answer is made at once and given when release is closed.
@@ -26,16 +29,16 @@ func TestACheckUnderWayDoesNotUndoARevocation(t *testing.T) {
 		"Reload": func(s *Server) { s.Reload() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			simulated(t, func(c *Config) { c.CacheTTL = time.Hour }, func(t *testing.T, i *testIssuer, s *Server) {
+			simulated(t, func(c *Config) { c.CacheTTL = time.Hour }, func(t *testing.T, i *issuer.Issuer, s *Server) {
 				var release chan struct{}
-				i.userinfo, release = withheld(answer(200, logtoClaims))
+				i.Userinfo, release = withheld(issuer.Answer(200, issuer.LogtoClaims))
 				began := make(chan error, 1)
 				go func() {
 					_, err := s.Verify(t.Context(), "opaque")
 					began <- err
 				}()
 				synctest.Wait()
-				i.userinfo = serveUnknownToken
+				i.Userinfo = issuer.UnknownToken
 				revoke(s)
 				// Whoever comes now is not answered by the check that began before.
 				if _, err := s.Verify(t.Context(), "opaque"); !errors.Is(err, ErrInvalidToken) {
@@ -56,14 +59,14 @@ func TestACheckUnderWayDoesNotUndoARevocation(t *testing.T) {
 // While a reload waits for new keys the old ones still serve, and what was verified with them
 // in that time is forgotten when the new ones are there.
 func TestReloadForgetsWhatOldKeysVerifiedMeanwhile(t *testing.T) {
-	simulated(t, func(c *Config) { c.CacheTTL = time.Hour }, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, func(c *Config) { c.CacheTTL = time.Hour }, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		s.Reload()
 		synctest.Wait()
-		token := i.token(t, tokenParts{})
-		i.addKey(t, "k2")
-		i.keys.Delete("k1")
+		token := i.Sign(t, issuer.Change{})
+		i.AddKey(t, "k2")
+		i.Keys.Delete("k1")
 		var release chan struct{}
-		i.jwks, release = withheld(i.serveKeys)
+		i.JWKS, release = withheld(i.ServeKeys)
 		s.Reload()
 		synctest.Wait()
 		if _, err := s.Verify(t.Context(), token); err != nil {
@@ -80,12 +83,12 @@ func TestReloadForgetsWhatOldKeysVerifiedMeanwhile(t *testing.T) {
 // An observer that panics is logged, and takes neither the process nor the answer along: a
 // check runs outside of net/http's protection.
 func TestAnObserverThatPanicsHarmsNobody(t *testing.T) {
-	var log syncBuffer
+	var log binary.Output
 	observed := 0
 	simulated(t, func(c *Config) {
-		c.Log, c.Observe = log.logger(), func(Event) { observed++; panic("secret") }
-	}, func(t *testing.T, i *testIssuer, s *Server) {
-		token := i.token(t, tokenParts{})
+		c.Log, c.Observe = log.Logger(), func(Event) { observed++; panic("secret") }
+	}, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		token := i.Sign(t, issuer.Change{})
 		for range 2 {
 			if _, err := s.Verify(t.Context(), token); err != nil {
 				t.Error(err)
@@ -101,8 +104,8 @@ func TestAnObserverThatPanicsHarmsNobody(t *testing.T) {
 // anew, and the token is checked once.
 func TestThatATokenIsBoundIsNotKept(t *testing.T) {
 	var verdicts []error
-	simulated(t, func(c *Config) { c.Observe = func(e Event) { verdicts = append(verdicts, e.Err) } }, func(t *testing.T, i *testIssuer, s *Server) {
-		token := i.claim(t, "cnf", map[string]any{"jkt": "x"})
+	simulated(t, func(c *Config) { c.Observe = func(e Event) { verdicts = append(verdicts, e.Err) } }, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		token := i.Claim(t, "cnf", map[string]any{"jkt": "x"})
 		for range 3 {
 			if _, err := s.Verify(t.Context(), token); !errors.Is(err, errBound) {
 				t.Error(err)

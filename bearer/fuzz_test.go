@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"mcp-login/test/issuer"
 )
 
 // Whatever is sent as a token: no panic, no visit to the provider beyond
 // metadata and keys, and nothing but what the issuer has signed gets in.
 func FuzzToken(f *testing.F) {
-	i := newTestIssuer(f)
+	i := issuer.Start(f)
 	s := newServer(f, i, func(c *Config) { c.JWTOnly, c.CacheTTL = true, -1 })
 	good := es384(f, i, "seed")
 	if _, err := s.Verify(f.Context(), good); err != nil {
@@ -35,7 +37,7 @@ func FuzzToken(f *testing.F) {
 		if err != nil && !errors.Is(err, ErrInvalidToken) && !errors.Is(err, ErrUnavailable) {
 			t.Errorf("%v", err)
 		}
-		if i.userinfoCalls.Load() != 0 {
+		if i.UserinfoCalls.Load() != 0 {
 			t.Error("userinfo was asked")
 		}
 	})
@@ -44,9 +46,9 @@ func FuzzToken(f *testing.F) {
 // Whatever an introspection endpoint says: no panic, and an identity only if it
 // is active, ours, and somebody's.
 func FuzzIntrospectionAnswer(f *testing.F) {
-	i := &introspector{provider: &provider{issuer: "https://id.example"}, audiences: []string{testResource}, leeway: defaultLeeway}
-	f.Add([]byte(`{"active":true,"sub":"a","aud":"` + testResource + `","exp":1e300,"nbf":-1,"scope":["a"],"client_id":{}}`))
-	f.Add([]byte(`{"active":true,"sub":"a","aud":["x","` + testResource + `"],"exp":9999999999}`))
+	i := &introspector{provider: &provider{issuer: "https://id.example"}, audiences: []string{issuer.Resource}, leeway: defaultLeeway}
+	f.Add([]byte(`{"active":true,"sub":"a","aud":"` + issuer.Resource + `","exp":1e300,"nbf":-1,"scope":["a"],"client_id":{}}`))
+	f.Add([]byte(`{"active":true,"sub":"a","aud":["x","` + issuer.Resource + `"],"exp":9999999999}`))
 	f.Add([]byte(`{"active":false}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		id, err := i.judge(body)

@@ -6,16 +6,18 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // introspect gives an issuer an introspection endpoint, with the methods of
 // authentication that it lists.
-func (i *testIssuer) introspect(methods string, serve http.HandlerFunc) {
-	i.metadata = func(w http.ResponseWriter, r *http.Request) {
-		i.serveMetadata(replacing{w, `"x-order"`, `"introspection_endpoint":"` + i.url + `/introspect",` +
+func introspect(i *issuer.Issuer, methods string, serve http.HandlerFunc) {
+	i.Metadata = func(w http.ResponseWriter, r *http.Request) {
+		i.ServeMetadata(replacing{w, `"x-order"`, `"introspection_endpoint":"` + i.URL + `/introspect",` +
 			`"introspection_endpoint_auth_methods_supported":[` + methods + `],"x-order"`}, r)
 	}
-	i.introspection = serve
+	i.Introspection = serve
 }
 
 func introspecting(c *Config) {
@@ -27,7 +29,7 @@ func introspecting(c *Config) {
 func TestIntrospectionAnswers(t *testing.T) {
 	now := time.Now().Unix()
 	good := func(more string) string {
-		return `{"active":true,"sub":"u1","aud":"` + testResource + `","scope":"a b","client_id":"app"` + more + `}`
+		return `{"active":true,"sub":"u1","aud":"` + issuer.Resource + `","scope":"a b","client_id":"app"` + more + `}`
 	}
 	tests := map[string]struct {
 		status int
@@ -41,33 +43,33 @@ func TestIntrospectionAnswers(t *testing.T) {
 		"expired":                {200, good(fmt.Sprintf(`,"exp":%d`, now-60)), 401},
 		"not yet":                {200, good(fmt.Sprintf(`,"nbf":%d`, now+60)), 401},
 		"another issuer":         {200, good(`,"iss":"https://elsewhere.example"`), 401},
-		"another audience":       {200, strings.Replace(good(""), testResource, "http://127.0.0.1:3001/other", 1), 401},
+		"another audience":       {200, strings.Replace(good(""), issuer.Resource, "http://127.0.0.1:3001/other", 1), 401},
 		"no audience":            {200, `{"active":true,"sub":"u1"}`, 401},
 		"bound to a key":         {200, good(`,"token_type":"DPoP"`), 401},
 		"bound, says cnf":        {200, good(`,"cnf":{"jkt":"x"}`), 401},
-		"no subject":             {200, `{"active":true,"aud":"` + testResource + `"}`, 401},
+		"no subject":             {200, `{"active":true,"aud":"` + issuer.Resource + `"}`, 401},
 		"our credentials":        {401, `{"error":"invalid_client"}`, 503},
 		"forbidden":              {403, ``, 503},
 		"bad request":            {400, `{"error":"unsupported_token_type"}`, 503},
 		"down":                   {502, ``, 503},
-		"active as text":         {200, `{"active":"true","sub":"u1","aud":"` + testResource + `"}`, 503},
-		"no active":              {200, `{"sub":"u1","aud":"` + testResource + `"}`, 503},
-		"active twice":           {200, `{"active":false,"active":true,"sub":"u1","aud":"` + testResource + `"}`, 503},
-		"Active":                 {200, `{"Active":true,"sub":"u1","aud":"` + testResource + `"}`, 503},
+		"active as text":         {200, `{"active":"true","sub":"u1","aud":"` + issuer.Resource + `"}`, 503},
+		"no active":              {200, `{"sub":"u1","aud":"` + issuer.Resource + `"}`, 503},
+		"active twice":           {200, `{"active":false,"active":true,"sub":"u1","aud":"` + issuer.Resource + `"}`, 503},
+		"Active":                 {200, `{"Active":true,"sub":"u1","aud":"` + issuer.Resource + `"}`, 503},
 		"not JSON":               {200, `<html>`, 503},
 		"too large":              {200, good(`,"x":"` + strings.Repeat("x", maxIntrospectionBytes) + `"`), 503},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			i := newTestIssuer(t)
-			i.introspect("", func(w http.ResponseWriter, r *http.Request) {
-				answer(tt.status, strings.ReplaceAll(tt.body, "ISSUER", i.url))(w, r)
+			i := issuer.Start(t)
+			introspect(i, "", func(w http.ResponseWriter, r *http.Request) {
+				issuer.Answer(tt.status, strings.ReplaceAll(tt.body, "ISSUER", i.URL))(w, r)
 			})
 			s := newServer(t, i, introspecting)
 			if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != tt.want {
 				t.Errorf("status %d, want %d", resp.StatusCode, tt.want)
 			}
-			if n := i.userinfoCalls.Load(); n != 0 {
+			if n := i.UserinfoCalls.Load(); n != 0 {
 				t.Errorf("userinfo was asked %d times", n)
 			}
 		})
@@ -81,8 +83,8 @@ func TestIntrospectionClientAuthentication(t *testing.T) {
 		``: false, `"client_secret_basic"`: false, `"client_secret_post","client_secret_basic"`: false,
 		`"client_secret_post"`: true, `"private_key_jwt"`: false,
 	} {
-		i := newTestIssuer(t)
-		i.introspect(methods, func(w http.ResponseWriter, r *http.Request) {
+		i := issuer.Start(t)
+		introspect(i, methods, func(w http.ResponseWriter, r *http.Request) {
 			user, password, basic := r.BasicAuth()
 			id, secret := r.PostFormValue("client_id"), r.PostFormValue("client_secret")
 			if post {
@@ -96,7 +98,7 @@ func TestIntrospectionClientAuthentication(t *testing.T) {
 				r.URL.RawQuery != "" || r.Header.Get("Accept") != "application/json" {
 				t.Errorf("%s %s %v", r.Method, r.URL, r.PostForm)
 			}
-			answer(200, `{"active":true,"sub":"u1","aud":"`+testResource+`"}`)(w, r)
+			issuer.Answer(200, `{"active":true,"sub":"u1","aud":"`+issuer.Resource+`"}`)(w, r)
 		})
 		s := newServer(t, i, introspecting)
 		if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 200 {
@@ -108,9 +110,9 @@ func TestIntrospectionClientAuthentication(t *testing.T) {
 // Introspection tells scopes, application and expiry, so that what needs them
 // works with opaque tokens.
 func TestIntrospectionTellsScopesAndClient(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	exp := time.Now().Add(time.Hour).Unix()
-	i.introspect("", answer(200, fmt.Sprintf(`{"active":true,"sub":"u1","scope":"a b","client_id":"app","exp":%d}`, exp)))
+	introspect(i, "", issuer.Answer(200, fmt.Sprintf(`{"active":true,"sub":"u1","scope":"a b","client_id":"app","exp":%d}`, exp)))
 	s := newServer(t, i, func(c *Config) {
 		introspecting(c)
 		c.Introspection.AudienceOptional = true
@@ -119,7 +121,7 @@ func TestIntrospectionTellsScopesAndClient(t *testing.T) {
 	})
 	id, err := s.Verify(t.Context(), "opaque")
 	if err != nil || id.Subject != "u1" || id.ClientID != "app" || strings.Join(id.Scopes, " ") != "a b" ||
-		id.Expiry.Unix() != exp || id.Issuer != i.url {
+		id.Expiry.Unix() != exp || id.Issuer != i.URL {
 		t.Errorf("%+v, %v", id, err)
 	}
 	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 200 {
@@ -129,7 +131,7 @@ func TestIntrospectionTellsScopesAndClient(t *testing.T) {
 
 // An issuer without the endpoint is the operator's mistake, not the caller's.
 func TestIntrospectionWithoutEndpoint(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), introspecting)
+	s := newServer(t, issuer.Start(t), introspecting)
 	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 503 {
 		t.Errorf("status %d", resp.StatusCode)
 	}

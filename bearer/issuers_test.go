@@ -10,39 +10,41 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"mcp-login/test/issuer"
 )
 
 // Several issuers in one process: each one's tokens are verified with its own
 // keys and nobody else's, and identities keep them apart.
 func TestSeveralIssuers(t *testing.T) {
-	a, b, stranger := newTestIssuer(t), newTestIssuer(t), newTestIssuer(t)
-	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.url} })
-	for _, i := range []*testIssuer{a, b} {
-		id, err := s.Verify(t.Context(), i.token(t, tokenParts{}))
-		if err != nil || id.Issuer != i.url {
+	a, b, stranger := issuer.Start(t), issuer.Start(t), issuer.Start(t)
+	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.URL} })
+	for _, i := range []*issuer.Issuer{a, b} {
+		id, err := s.Verify(t.Context(), i.Sign(t, issuer.Change{}))
+		if err != nil || id.Issuer != i.URL {
 			t.Errorf("%+v, %v", id, err)
 		}
 	}
 	for name, token := range map[string]string{
-		"a stranger's":                stranger.token(t, tokenParts{}),
-		"b's that claims to be a's":   b.claim(t, "iss", a.url),
-		"a's that claims to be b's":   a.claim(t, "iss", b.url),
-		"a stranger's, both claimed":  stranger.claim(t, "iss", []string{a.url, b.url}),
-		"b's for another server":      b.claim(t, "aud", "https://elsewhere.example/mcp"),
-		"a stranger's with b's claim": stranger.claim(t, "iss", b.url),
+		"a stranger's":                stranger.Sign(t, issuer.Change{}),
+		"b's that claims to be a's":   b.Claim(t, "iss", a.URL),
+		"a's that claims to be b's":   a.Claim(t, "iss", b.URL),
+		"a stranger's, both claimed":  stranger.Claim(t, "iss", []string{a.URL, b.URL}),
+		"b's for another server":      b.Claim(t, "aud", "https://elsewhere.example/mcp"),
+		"a stranger's with b's claim": stranger.Claim(t, "iss", b.URL),
 	} {
 		if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != 401 {
 			t.Errorf("%s: %d", name, resp.StatusCode)
 		}
 	}
-	if n := stranger.metadataCalls.Load() + stranger.keyCalls.Load(); n != 0 {
+	if n := stranger.MetadataCalls.Load() + stranger.KeyCalls.Load(); n != 0 {
 		t.Errorf("%d visits to an issuer that is not trusted", n)
 	}
 	// Clients are told of both, the first one first.
 	resp := call(s, "GET", "/.well-known/oauth-protected-resource/mcp", "", "")
 	body, _ := io.ReadAll(resp.Body)
 	var doc resourceMetadata
-	if err := json.Unmarshal(body, &doc); err != nil || strings.Join(doc.AuthorizationServers, " ") != a.url+" "+b.url {
+	if err := json.Unmarshal(body, &doc); err != nil || strings.Join(doc.AuthorizationServers, " ") != a.URL+" "+b.URL {
 		t.Errorf("%s, %v", body, err)
 	}
 }
@@ -50,24 +52,24 @@ func TestSeveralIssuers(t *testing.T) {
 // An opaque token says nothing of its issuer. It is shown to the first one
 // alone: the others would get to see what is not theirs.
 func TestOpaqueTokensAreShownToOneIssuerOnly(t *testing.T) {
-	a, b := newTestIssuer(t), newTestIssuer(t)
-	b.userinfo = answer(200, logtoClaims)
-	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.url} })
+	a, b := issuer.Start(t), issuer.Start(t)
+	b.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
+	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.URL} })
 	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 {
 		t.Errorf("status %d", resp.StatusCode)
 	}
-	if x, y := a.userinfoCalls.Load(), b.userinfoCalls.Load(); x != 1 || y != 0 {
+	if x, y := a.UserinfoCalls.Load(), b.UserinfoCalls.Load(); x != 1 || y != 0 {
 		t.Errorf("%d and %d calls, want 1 and 0", x, y)
 	}
 }
 
 // One issuer that is down takes nothing from the tokens of the other.
 func TestIssuersFailAlone(t *testing.T) {
-	a, b := newTestIssuer(t), newTestIssuer(t)
-	a.metadata = answer(500, "")
-	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.url} })
-	for i, want := range map[*testIssuer]int{a: 503, b: 200} {
-		if resp := call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami); resp.StatusCode != want {
+	a, b := issuer.Start(t), issuer.Start(t)
+	a.Metadata = issuer.Answer(500, "")
+	s := newServer(t, a, func(c *Config) { c.OtherIssuers = []string{b.URL} })
+	for i, want := range map[*issuer.Issuer]int{a: 503, b: 200} {
+		if resp := call(s, "POST", "/mcp", i.Sign(t, issuer.Change{}), callWhoami); resp.StatusCode != want {
 			t.Errorf("status %d, want %d", resp.StatusCode, want)
 		}
 	}
@@ -75,8 +77,8 @@ func TestIssuersFailAlone(t *testing.T) {
 
 // Only tokens of the allowed applications, wherever the token names its own.
 func TestClientAllowList(t *testing.T) {
-	i := newTestIssuer(t)
-	i.userinfo = answer(200, logtoClaims)
+	i := issuer.Start(t)
+	i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 	s := newServer(t, i, func(c *Config) { c.Clients = []string{"app", "cli"} })
 	for name, tt := range map[string]struct {
 		claims map[string]any
@@ -95,12 +97,12 @@ func TestClientAllowList(t *testing.T) {
 		"in another case":        {map[string]any{"client_id": "APP"}, 401},
 		"azp number beside good": {map[string]any{"client_id": "app", "azp": 1}, 401},
 	} {
-		if resp := call(s, "POST", "/mcp", i.token(t, tokenParts{claims: tt.claims}), callWhoami); resp.StatusCode != tt.want {
+		if resp := call(s, "POST", "/mcp", i.Sign(t, issuer.Change{Claims: tt.claims}), callWhoami); resp.StatusCode != tt.want {
 			t.Errorf("%s: %d, want %d", name, resp.StatusCode, tt.want)
 		}
 	}
-	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 || i.userinfoCalls.Load() != 0 {
-		t.Errorf("opaque: %d, %d calls", resp.StatusCode, i.userinfoCalls.Load())
+	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 || i.UserinfoCalls.Load() != 0 {
+		t.Errorf("opaque: %d, %d calls", resp.StatusCode, i.UserinfoCalls.Load())
 	}
 }
 
@@ -138,9 +140,9 @@ func TestVerificationConfigCheck(t *testing.T) {
 // the server starts.
 func TestTheNameOfAnIssuerIsNotWaitedForLongerThanAllowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := newMemoryIssuer(t)
-		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-		r, err := New(Config{Resource: mustURL(t, testResource), Issuer: i.url, HTTP: i.client})
+		i := issuer.InMemory(t)
+		i.Metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		r, err := New(Config{Resource: mustURL(t, issuer.Resource), Issuer: i.URL, HTTP: i.Client})
 		if err != nil {
 			t.Fatal(err)
 		}

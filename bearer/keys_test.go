@@ -10,13 +10,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // 10,000 tokens with made-up key ids cause at most one visit to the key
 // set per minute, and each is refused.
 func TestUnknownKeyFloodIsBounded(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		token := i.token(t, tokenParts{claims: map[string]any{"iat": time.Now().Unix() - 60}})
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		token := i.Sign(t, issuer.Change{Claims: map[string]any{"iat": time.Now().Unix() - 60}})
 		_, rest, _ := strings.Cut(token, ".")
 		flood := func(n int) {
 			var wg sync.WaitGroup
@@ -36,15 +38,15 @@ func TestUnknownKeyFloodIsBounded(t *testing.T) {
 		flood(10_000)
 		time.Sleep(58 * time.Second)
 		flood(100)
-		if n := i.keyCalls.Load(); n != 1 {
+		if n := i.KeyCalls.Load(); n != 1 {
 			t.Errorf("first minute: %d visits, want 1", n)
 		}
 		time.Sleep(3 * time.Second)
 		flood(10_000)
-		if n := i.keyCalls.Load(); n != 2 {
+		if n := i.KeyCalls.Load(); n != 2 {
 			t.Errorf("second minute: %d visits, want 2", n)
 		}
-		t.Logf("20,100 tokens with made-up key ids in 61 s: %d visits to the key set", i.keyCalls.Load())
+		t.Logf("20,100 tokens with made-up key ids in 61 s: %d visits to the key set", i.KeyCalls.Load())
 		if _, err := s.Verify(t.Context(), token); err != nil {
 			t.Errorf("good token after the flood: %v", err)
 		}
@@ -54,13 +56,13 @@ func TestUnknownKeyFloodIsBounded(t *testing.T) {
 // A key the provider starts to use is picked up by the first tokens signed
 // with it, all at once, with one visit.
 func TestANewKeyCostsOneVisit(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		if _, err := s.Verify(t.Context(), i.token(t, tokenParts{})); err != nil {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		if _, err := s.Verify(t.Context(), i.Sign(t, issuer.Change{})); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Minute)
-		i.addKey(t, "k2")
-		token := i.signWith(t, "k2", nil)
+		i.AddKey(t, "k2")
+		token := signWith(t, i, "k2", nil)
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
@@ -70,7 +72,7 @@ func TestANewKeyCostsOneVisit(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := i.keyCalls.Load(); n != 2 {
+		if n := i.KeyCalls.Load(); n != 2 {
 			t.Errorf("%d visits, want 2", n)
 		}
 	})
@@ -78,13 +80,13 @@ func TestANewKeyCostsOneVisit(t *testing.T) {
 
 // A withdrawn key is forgotten after keysMaxAge without anyone asking.
 func TestWithdrawnKeyIsForgotten(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		token := i.token(t, tokenParts{})
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		token := i.Sign(t, issuer.Change{})
 		if _, err := s.Verify(t.Context(), token); err != nil {
 			t.Fatal(err)
 		}
-		i.addKey(t, "k2")
-		i.keys.Delete("k1")
+		i.AddKey(t, "k2")
+		i.Keys.Delete("k1")
 		time.Sleep(keysMaxAge + time.Second)
 		_, _ = s.Verify(t.Context(), token) // starts the renewal
 		synctest.Wait()
@@ -98,18 +100,18 @@ func TestWithdrawnKeyIsForgotten(t *testing.T) {
 // A provider that is down at the start does not stop the server; concurrent
 // first users share one attempt and get 503; later it works.
 func TestProviderDownAtStart(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		var down atomic.Bool
 		down.Store(true)
-		i.metadata = func(w http.ResponseWriter, r *http.Request) {
+		i.Metadata = func(w http.ResponseWriter, r *http.Request) {
 			if down.Load() {
 				time.Sleep(time.Second)
 				w.WriteHeader(http.StatusBadGateway)
 				return
 			}
-			i.serveMetadata(w, r)
+			i.ServeMetadata(w, r)
 		}
-		token := i.token(t, tokenParts{})
+		token := i.Sign(t, issuer.Change{})
 		ask := func(want int) {
 			t.Helper()
 			var wg sync.WaitGroup
@@ -124,13 +126,13 @@ func TestProviderDownAtStart(t *testing.T) {
 		}
 		ask(http.StatusServiceUnavailable)
 		ask(http.StatusServiceUnavailable) // within the pause: no new attempt
-		if n := i.metadataCalls.Load(); n != 1 {
+		if n := i.MetadataCalls.Load(); n != 1 {
 			t.Errorf("%d attempts while down, want 1", n)
 		}
 		down.Store(false)
 		time.Sleep(retryPause + time.Second)
 		ask(http.StatusOK)
-		if n, k := i.metadataCalls.Load(), i.keyCalls.Load(); n != 2 || k != 1 {
+		if n, k := i.MetadataCalls.Load(), i.KeyCalls.Load(); n != 2 || k != 1 {
 			t.Errorf("%d metadata and %d key visits, want 2 and 1", n, k)
 		}
 	})
@@ -138,16 +140,16 @@ func TestProviderDownAtStart(t *testing.T) {
 
 // Keys stay in use while the provider is down, but not for more than a day.
 func TestKeysOutliveAnOutageForADay(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		var down atomic.Bool
-		i.jwks = func(w http.ResponseWriter, r *http.Request) {
+		i.JWKS = func(w http.ResponseWriter, r *http.Request) {
 			if down.Load() {
 				w.WriteHeader(http.StatusInternalServerError)
 				return
 			}
-			i.serveKeys(w, r)
+			i.ServeKeys(w, r)
 		}
-		token := i.token(t, tokenParts{claims: map[string]any{"exp": time.Now().Add(48 * time.Hour).Unix()}})
+		token := i.Sign(t, issuer.Change{Claims: map[string]any{"exp": time.Now().Add(48 * time.Hour).Unix()}})
 		if _, err := s.Verify(t.Context(), token); err != nil {
 			t.Fatal(err)
 		}

@@ -5,20 +5,22 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"mcp-login/test/issuer"
 )
 
 // RFC 8414 section 3.3, OpenID Connect Discovery section 4.3: metadata that
 // names another issuer, or sends keys or tokens to an unprotected place, is not
 // used; the caller gets 503 and not 401.
 func TestUnusableMetadataIs503(t *testing.T) {
-	replace := func(old, with string) func(*testIssuer) {
-		return func(i *testIssuer) {
-			i.metadata = func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = w.Write([]byte(strings.Replace(i.document(), old, with, 1)))
+	replace := func(old, with string) func(*issuer.Issuer) {
+		return func(i *issuer.Issuer) {
+			i.Metadata = func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte(strings.Replace(i.Document(), old, with, 1)))
 			}
 		}
 	}
-	tests := map[string]func(*testIssuer){
+	tests := map[string]func(*issuer.Issuer){
 		"another issuer":       replace(`/oidc",`, `/oidc2",`),
 		"issuer plus slash":    replace(`/oidc",`, `/oidc/",`),
 		"member in other case": replace(`"issuer"`, `"Issuer"`),
@@ -26,30 +28,30 @@ func TestUnusableMetadataIs503(t *testing.T) {
 		"plain http keys":      replace(`"jwks_uri":"http://127.0.0.1`, `"jwks_uri":"http://keys.example`),
 		"file URL":             replace(`"jwks_uri":"http:`, `"jwks_uri":"file:`),
 		"no keys":              replace(`"jwks_uri"`, `"no"`),
-		"not JSON":             func(i *testIssuer) { i.metadata = answer(200, "<html>") },
-		"redirect": func(i *testIssuer) {
-			i.metadata = func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, i.url+"/elsewhere", http.StatusFound)
+		"not JSON":             func(i *issuer.Issuer) { i.Metadata = issuer.Answer(200, "<html>") },
+		"redirect": func(i *issuer.Issuer) {
+			i.Metadata = func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, i.URL+"/elsewhere", http.StatusFound)
 			}
 		},
-		"too large": func(i *testIssuer) {
-			i.metadata = answer(200, `{"x":"`+strings.Repeat("x", maxMetadataBytes)+`"}`)
+		"too large": func(i *issuer.Issuer) {
+			i.Metadata = issuer.Answer(200, `{"x":"`+strings.Repeat("x", maxMetadataBytes)+`"}`)
 		},
-		"keys redirect": func(i *testIssuer) {
-			i.jwks = func(w http.ResponseWriter, r *http.Request) {
-				http.Redirect(w, r, i.url+"/elsewhere", http.StatusFound)
+		"keys redirect": func(i *issuer.Issuer) {
+			i.JWKS = func(w http.ResponseWriter, r *http.Request) {
+				http.Redirect(w, r, i.URL+"/elsewhere", http.StatusFound)
 			}
 		},
-		"keys too large": func(i *testIssuer) {
-			i.jwks = answer(200, `{"keys":[],"x":"`+strings.Repeat("x", maxKeysBytes)+`"}`)
+		"keys too large": func(i *issuer.Issuer) {
+			i.JWKS = issuer.Answer(200, `{"keys":[],"x":"`+strings.Repeat("x", maxKeysBytes)+`"}`)
 		},
 	}
 	for name, breakIt := range tests {
 		t.Run(name, func(t *testing.T) {
-			i := newTestIssuer(t)
+			i := issuer.Start(t)
 			breakIt(i)
 			s := newServer(t, i, nil)
-			resp := call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami)
+			resp := call(s, "POST", "/mcp", i.Sign(t, issuer.Change{}), callWhoami)
 			if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
 				t.Errorf("status %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
 			}
@@ -91,19 +93,19 @@ func TestMetadataAtTheInsertedLocation(t *testing.T) {
 	if strings.Join(got, " ") != want {
 		t.Errorf("got %v", got)
 	}
-	i := newMemoryIssuer(t)
-	i.client = &http.Client{Transport: inMemory{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	i := issuer.InMemory(t)
+	i.Client = &http.Client{Transport: issuer.Memory{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/.well-known/oauth-authorization-server/oidc":
-			i.serveMetadata(w, r)
+			i.ServeMetadata(w, r)
 		case "/oidc/jwks":
-			i.serveKeys(w, r)
+			i.ServeKeys(w, r)
 		default:
 			http.NotFound(w, r)
 		}
 	})}}
 	s := newServer(t, i, nil)
-	if _, err := s.Verify(t.Context(), i.token(t, tokenParts{})); err != nil {
+	if _, err := s.Verify(t.Context(), i.Sign(t, issuer.Change{})); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Verify(t.Context(), "opaque"); !errors.Is(err, ErrUnavailable) {

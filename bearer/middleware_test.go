@@ -17,6 +17,9 @@ import (
 	"testing/synctest"
 	"time"
 	"unicode"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 )
 
 // behind is a handler that counts who gets through and keeps what was sent.
@@ -35,13 +38,13 @@ func (b *behind) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 // Middleware alone protects a handler of net/http: metadata and a preflight need no token,
 // nothing else gets through without a good one, whatever its method and path.
 func TestMiddlewareAloneProtects(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	var next behind
 	h := newServer(t, i, nil).Middleware(&next)
 	for _, path := range []string{metadataPath, metadataPath + "/mcp"} {
 		resp := call(h, "GET", path, "", "")
 		body, _ := io.ReadAll(resp.Body)
-		if want := `{"resource":"` + testResource + `","authorization_servers":["` + i.url + `"],"scopes_supported":["openid","profile","email"],` +
+		if want := `{"resource":"` + issuer.Resource + `","authorization_servers":["` + i.URL + `"],"scopes_supported":["openid","profile","email"],` +
 			`"bearer_methods_supported":["header"]}`; resp.StatusCode != 200 || string(body) != want {
 			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
 		}
@@ -52,9 +55,9 @@ func TestMiddlewareAloneProtects(t *testing.T) {
 	}
 	for _, path := range []string{"/mcp", "/", "/other", metadataPath + "/other", metadataPath + "/mcp/", "//", "/.well-known/"} {
 		for _, method := range []string{"GET", "POST", "DELETE", "OPTIONS", "HEAD"} {
-			for token, want := range map[string]string{"": "", "x.y.z": "invalid_token", i.claim(t, "aud", "https://elsewhere.example"): "invalid_token"} {
+			for token, want := range map[string]string{"": "", "x.y.z": "invalid_token", i.Claim(t, "aud", "https://elsewhere.example"): "invalid_token"} {
 				resp := call(h, method, path, token, "", "Origin", "https://app.example")
-				if got := bearerChallenge(t, resp); resp.StatusCode != 401 || got["error"] != want || got["resource_metadata"] != "http://127.0.0.1:3001"+metadataPath+"/mcp" {
+				if got := issuer.Challenge(t, resp); resp.StatusCode != 401 || got["error"] != want || got["resource_metadata"] != "http://127.0.0.1:3001"+metadataPath+"/mcp" {
 					t.Errorf("%s %s: %d %v", method, path, resp.StatusCode, got)
 				}
 				if !strings.Contains(resp.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
@@ -66,15 +69,15 @@ func TestMiddlewareAloneProtects(t *testing.T) {
 	if next.runs != 0 {
 		t.Fatalf("%d requests got through", next.runs)
 	}
-	if resp := call(h, "PUT", "/other", i.token(t, tokenParts{}), "not JSON"); resp.StatusCode != 200 || string(next.body) != "not JSON" ||
-		next.id.Subject != "alice" || next.id.Issuer != i.url || strings.Join(next.id.Scopes, " ") != "mcp:read" {
+	if resp := call(h, "PUT", "/other", i.Sign(t, issuer.Change{}), "not JSON"); resp.StatusCode != 200 || string(next.body) != "not JSON" ||
+		next.id.Subject != "alice" || next.id.Issuer != i.URL || strings.Join(next.id.Scopes, " ") != "mcp:read" {
 		t.Errorf("with a token: %d, %q, %+v", resp.StatusCode, next.body, next.id)
 	}
 }
 
 // What something outside of it has decided about pages stays.
 func TestMiddlewareLeavesPagesToWhatIsOutside(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), nil)
+	s := newServer(t, issuer.Start(t), nil)
 	resp := serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Access-Control-Allow-Origin", "https://app.example")
 		s.ServeHTTP(w, r)
@@ -89,11 +92,11 @@ func TestMiddlewareLeavesPagesToWhatIsOutside(t *testing.T) {
 // or not within bounds, gets to no handler.
 func TestMiddlewareReadsTheMessageForItsTool(t *testing.T) {
 	const calls = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"secret"}}`
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	var next behind
 	s := newServer(t, i, func(c *Config) { c.ToolScopes = map[string][]string{"secret": {"secret:run"}} })
 	h := s.Middleware(&next)
-	poor, rich := i.token(t, tokenParts{}), i.claim(t, "scope", "secret:run")
+	poor, rich := i.Sign(t, issuer.Change{}), i.Claim(t, "scope", "secret:run")
 	for name, tt := range map[string]struct {
 		token, body, header, value string
 		want                       int
@@ -157,7 +160,7 @@ func TestMiddlewareReadsTheMessageForItsTool(t *testing.T) {
 		if tt.want == 200 && string(next.body) != tt.body {
 			t.Errorf("%s: the handler got %.80q", name, next.body)
 		}
-		if tt.want == 403 && bearerChallenge(t, resp)["scope"] != "openid profile email secret:run mcp:read" {
+		if tt.want == 403 && issuer.Challenge(t, resp)["scope"] != "openid profile email secret:run mcp:read" {
 			t.Errorf("%s: %v", name, resp.Header)
 		}
 	}
@@ -189,13 +192,13 @@ func (l late) Read([]byte) (int, error) { return 0, l.err }
 
 // A message has 30 seconds, and what follows it is not bound by that.
 func TestMiddlewareDoesNotWaitForAMessage(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) { c.ToolScopes = map[string][]string{"secret": {"x"}} })
 	for body, want := range map[io.Reader]int{
 		late{os.ErrDeadlineExceeded}: 408, late{io.ErrUnexpectedEOF}: 400, strings.NewReader(callWhoami): 200,
 	} {
 		w := &timed{ResponseRecorder: httptest.NewRecorder()}
-		r := request("POST", "/mcp", i.token(t, tokenParts{}), body)
+		r := request("POST", "/mcp", i.Sign(t, issuer.Change{}), body)
 		r.Header.Set("Content-Type", "application/json")
 		began := time.Now()
 		s.ServeHTTP(w, r)
@@ -210,35 +213,35 @@ func TestMiddlewareDoesNotWaitForAMessage(t *testing.T) {
 
 // RequireScope protects a part of a handler, and nothing by itself.
 func TestRequireScope(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	var next behind
 	s := newServer(t, i, func(c *Config) { c.Scopes = []string{"openid"} })
 	part := RequireScope("notes:write", "notes:read")(&next)
 	for scope, want := range map[string]int{"notes:read notes:write": 200, "notes:read": 403, "notes:read notes:writer": 403, "other": 403, "": 403} {
-		resp := call(s.Middleware(part), "POST", "/notes", i.claim(t, "scope", scope), "x")
+		resp := call(s.Middleware(part), "POST", "/notes", i.Claim(t, "scope", scope), "x")
 		if resp.StatusCode != want {
 			t.Errorf("%q: %d, want %d", scope, resp.StatusCode, want)
 		}
 		if want == 403 {
 			// What it has is named too, or the next token would lack that.
-			named := strings.Fields(bearerChallenge(t, resp)["scope"])
+			named := strings.Fields(issuer.Challenge(t, resp)["scope"])
 			for _, one := range append(strings.Fields(scope), "openid", "notes:write", "notes:read") {
 				if !slices.Contains(named, one) {
 					t.Errorf("%q: %q is not asked for", scope, one)
 				}
 			}
-			if got := bearerChallenge(t, resp)["error"]; got != "insufficient_scope" {
+			if got := issuer.Challenge(t, resp)["error"]; got != "insufficient_scope" {
 				t.Errorf("%q: %v", scope, got)
 			}
 		}
 	}
 	// Required scopes are asked for in the same way, offline_access among them where it is one.
 	s = newServer(t, i, func(c *Config) { c.RequiredScopes = []string{"base", "offline_access"} })
-	resp := call(s, "POST", "/notes", i.claim(t, "scope", "tool"), "x")
-	if got := bearerChallenge(t, resp)["scope"]; got != "openid profile email base offline_access tool" {
+	resp := call(s, "POST", "/notes", i.Claim(t, "scope", "tool"), "x")
+	if got := issuer.Challenge(t, resp)["scope"]; got != "openid profile email base offline_access tool" {
 		t.Errorf("required: %q", got)
 	}
-	if resp := call(part, "POST", "/notes", i.claim(t, "scope", "notes:read notes:write"), "x"); resp.StatusCode != 500 || next.runs != 1 {
+	if resp := call(part, "POST", "/notes", i.Claim(t, "scope", "notes:read notes:write"), "x"); resp.StatusCode != 500 || next.runs != 1 {
 		t.Errorf("without Middleware: %d, %d runs", resp.StatusCode, next.runs)
 	}
 }
@@ -246,7 +249,7 @@ func TestRequireScope(t *testing.T) {
 // RFC 9470: who signed in too weakly or too long ago is told how to sign in, and a token
 // that says nothing of it does not suffice.
 func TestStepUp(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	now := time.Now().Unix()
 	for name, tt := range map[string]struct {
 		claims map[string]any
@@ -264,23 +267,23 @@ func TestStepUp(t *testing.T) {
 		"nothing said":      {nil, 401},
 	} {
 		s := newServer(t, i, func(c *Config) { c.ACRValues, c.MaxAge = []string{"phr", "phrh"}, 5*time.Minute })
-		resp := call(s, "POST", "/mcp", i.token(t, tokenParts{claims: tt.claims}), callWhoami)
+		resp := call(s, "POST", "/mcp", i.Sign(t, issuer.Change{Claims: tt.claims}), callWhoami)
 		if resp.StatusCode != tt.want {
 			t.Errorf("%s: %d, want %d", name, resp.StatusCode, tt.want)
 		}
 		if tt.want == 401 {
-			got := bearerChallenge(t, resp)
+			got := issuer.Challenge(t, resp)
 			if got["error"] != "insufficient_user_authentication" || got["acr_values"] != "phr phrh" || got["max_age"] != "300" || got["resource_metadata"] == "" {
 				t.Errorf("%s: %v", name, got)
 			}
 		}
 	}
-	i.userinfo = answer(200, logtoClaims)
+	i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 	for name, change := range map[string]func(*Config){
 		"acr": func(c *Config) { c.ACRValues = []string{"phr"} }, "max age": func(c *Config) { c.MaxAge = time.Minute },
 	} {
-		if resp := call(newServer(t, i, change), "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 || i.userinfoCalls.Load() != 0 {
-			t.Errorf("opaque with %s: %d, %d calls", name, resp.StatusCode, i.userinfoCalls.Load())
+		if resp := call(newServer(t, i, change), "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 || i.UserinfoCalls.Load() != 0 {
+			t.Errorf("opaque with %s: %d, %d calls", name, resp.StatusCode, i.UserinfoCalls.Load())
 		}
 	}
 }
@@ -288,8 +291,8 @@ func TestStepUp(t *testing.T) {
 // A sign-in that was recent enough when its token was checked is too old later, although the
 // verdict about the token is known.
 func TestMaxAgeCountsForKnownTokens(t *testing.T) {
-	simulated(t, func(c *Config) { c.MaxAge, c.Leeway, c.CacheTTL = time.Minute, time.Nanosecond, time.Hour }, func(t *testing.T, i *testIssuer, s *Server) {
-		token := i.claim(t, "auth_time", time.Now().Unix())
+	simulated(t, func(c *Config) { c.MaxAge, c.Leeway, c.CacheTTL = time.Minute, time.Nanosecond, time.Hour }, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		token := i.Claim(t, "auth_time", time.Now().Unix())
 		for _, want := range []int{200, 401} {
 			if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != want {
 				t.Errorf("%d, want %d", resp.StatusCode, want)
@@ -302,7 +305,7 @@ func TestMaxAgeCountsForKnownTokens(t *testing.T) {
 // A token that is bound to a key is refused as a plain bearer token, whoever says that it is
 // good: a JWT, introspection (whose test has it), or a verifier of one's own.
 func TestBoundTokensAreRefusedAsPlainBearer(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	cnf := map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
 	own := func(c *Config) {
 		c.Verify = func(context.Context, string) (Identity, error) {
@@ -312,16 +315,16 @@ func TestBoundTokensAreRefusedAsPlainBearer(t *testing.T) {
 	for name, change := range map[string]func(*Config){"built in": nil, "one's own": own} {
 		s := newServer(t, i, change)
 		for _, header := range [][]string{nil, {"Dpop", "x.y.z"}} {
-			resp := call(s, "POST", "/mcp", i.claim(t, "cnf", cnf), callWhoami, header...)
-			if resp.StatusCode != 401 || bearerChallenge(t, resp)["error"] != "invalid_token" {
+			resp := call(s, "POST", "/mcp", i.Claim(t, "cnf", cnf), callWhoami, header...)
+			if resp.StatusCode != 401 || issuer.Challenge(t, resp)["error"] != "invalid_token" {
 				t.Errorf("%s: %d", name, resp.StatusCode)
 			}
 		}
-		if _, err := s.Verify(t.Context(), i.claim(t, "cnf", cnf)); !errors.Is(err, ErrInvalidToken) {
+		if _, err := s.Verify(t.Context(), i.Claim(t, "cnf", cnf)); !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if resp := call(newServer(t, i, nil), "POST", "/mcp", "", "", "Authorization", "DPoP "+i.token(t, tokenParts{})); resp.StatusCode != 401 {
+	if resp := call(newServer(t, i, nil), "POST", "/mcp", "", "", "Authorization", "DPoP "+i.Sign(t, issuer.Change{})); resp.StatusCode != 401 {
 		t.Errorf("the scheme DPoP: %d", resp.StatusCode)
 	}
 }
@@ -329,9 +332,9 @@ func TestBoundTokensAreRefusedAsPlainBearer(t *testing.T) {
 // Several resources of one process visit the issuer once, take no token of each other, and
 // one that is closed leaves the others what they need.
 func TestResourcesShareTheirIssuers(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	config := func(name string, share *Resource) Config {
-		return Config{Resource: mustURL(t, "https://h.example/"+name+"/mcp"), Issuer: i.url, Share: share}
+		return Config{Resource: mustURL(t, "https://h.example/"+name+"/mcp"), Issuer: i.URL, Share: share}
 	}
 	notes, err := New(config("notes", nil))
 	if err != nil {
@@ -347,14 +350,14 @@ func TestResourcesShareTheirIssuers(t *testing.T) {
 	}
 	notes.Close()
 	notes.Close()
-	token := i.claim(t, "aud", "https://h.example/tasks/mcp")
+	token := i.Claim(t, "aud", "https://h.example/tasks/mcp")
 	if _, err := tasks.Verify(t.Context(), token); err != nil {
 		t.Errorf("after the end of the one that was first: %v", err)
 	}
 	if _, err := more.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
 		t.Errorf("a token of another one: %v", err)
 	}
-	if m, k := i.metadataCalls.Load(), i.keyCalls.Load(); m != 1 || k != 1 {
+	if m, k := i.MetadataCalls.Load(), i.KeyCalls.Load(); m != 1 || k != 1 {
 		t.Errorf("%d and %d visits", m, k)
 	}
 	tasks.Close()
@@ -369,20 +372,20 @@ func TestResourcesShareTheirIssuers(t *testing.T) {
 // resource still shares goes on without it.
 func TestCloseEndsWhatGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if something runs on
-		i := newMemoryIssuer(t)
-		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-		r, err := New(Config{Resource: mustURL(t, testResource), Issuer: i.url, HTTP: i.client})
+		i := issuer.InMemory(t)
+		i.Metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		r, err := New(Config{Resource: mustURL(t, issuer.Resource), Issuer: i.URL, HTTP: i.Client})
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, err := New(Config{Resource: mustURL(t, testResource), Issuer: i.url, Share: r})
+		other, err := New(Config{Resource: mustURL(t, issuer.Resource), Issuer: i.URL, Share: r})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer other.Close()
 		verdict := make(chan error, 1)
 		go func() {
-			_, err := r.Verify(t.Context(), i.token(t, tokenParts{}))
+			_, err := r.Verify(t.Context(), i.Sign(t, issuer.Change{}))
 			verdict <- err
 		}()
 		synctest.Wait()
@@ -391,7 +394,7 @@ func TestCloseEndsWhatGoesOn(t *testing.T) {
 		if err := <-verdict; !errors.Is(err, ErrUnavailable) || time.Since(began) != 0 {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
-		if _, err := r.Verify(t.Context(), i.claim(t, "jti", "2")); !errors.Is(err, ErrUnavailable) {
+		if _, err := r.Verify(t.Context(), i.Claim(t, "jti", "2")); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("afterwards: %v", err)
 		}
 	})
@@ -399,12 +402,12 @@ func TestCloseEndsWhatGoesOn(t *testing.T) {
 
 // At each endpoint clients are told what they compare with the URL that they were given.
 func TestAtAnotherEndpoint(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), nil)
+	s := newServer(t, issuer.Start(t), nil)
 	for endpoint, want := range map[string][2]string{
-		testResource:                {"/mcp", testResource},
+		issuer.Resource:             {"/mcp", issuer.Resource},
 		"http://127.0.0.1:3001/sse": {"/sse", "http://127.0.0.1:3001/sse"},
-		"http://127.0.0.1:3001/x":   {"/x", testResource}, // no audience
-		"http://127.0.0.1:3001/":    {"", testResource},
+		"http://127.0.0.1:3001/x":   {"/x", issuer.Resource}, // no audience
+		"http://127.0.0.1:3001/":    {"", issuer.Resource},
 	} {
 		u, err := url.Parse(endpoint)
 		if err != nil {
@@ -418,7 +421,7 @@ func TestAtAnotherEndpoint(t *testing.T) {
 		if body, _ := io.ReadAll(resp.Body); !bytes.HasPrefix(body, []byte(`{"resource":"`+want[1]+`",`)) {
 			t.Errorf("%s: %s", endpoint, body)
 		}
-		if got := bearerChallenge(t, call(at.Middleware(http.NotFoundHandler()), "GET", "/", "", ""))["resource_metadata"]; got != at.MetadataURL() {
+		if got := issuer.Challenge(t, call(at.Middleware(http.NotFoundHandler()), "GET", "/", "", ""))["resource_metadata"]; got != at.MetadataURL() {
 			t.Errorf("%s: challenge %s", endpoint, got)
 		}
 	}
@@ -428,8 +431,8 @@ func TestAtAnotherEndpoint(t *testing.T) {
 // line, not long, and of characters that a terminal shows.
 func TestTheLogIsNotTheClients(t *testing.T) {
 	const hostile = "\x1b[31m\u202e\nreason=good\u00a0"
-	i := newTestIssuer(t)
-	var log syncBuffer
+	i := issuer.Start(t)
+	var log binary.Output
 	s := newServer(t, i, func(c *Config) {
 		c.Log = slog.New(slog.NewJSONHandler(&log, nil))
 		c.ToolScopes = map[string][]string{"secret": {"x"}}

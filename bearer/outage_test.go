@@ -10,31 +10,33 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // A provider that is down: tokens that are known keep working, others get 503
 // with Retry-After, and none gets 401. It is left alone after a few failures,
 // and used again soon after it is back.
 func TestOutageKnownTokensWorkUnknownGet503(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		var down atomic.Bool
-		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+		i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 			if down.Load() {
-				answer(502, "bad gateway")(w, r)
+				issuer.Answer(502, "bad gateway")(w, r)
 				return
 			}
-			answer(200, logtoClaims)(w, r)
+			issuer.Answer(200, issuer.LogtoClaims)(w, r)
 		}
 		known := func(want int) {
 			t.Helper()
-			for _, token := range []string{"known", i.token(t, tokenParts{})} {
+			for _, token := range []string{"known", i.Sign(t, issuer.Change{})} {
 				if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != want {
 					t.Errorf("known: %d, want %d", resp.StatusCode, want)
 				}
 			}
 		}
 		known(200)
-		before := i.userinfoCalls.Load()
+		before := i.UserinfoCalls.Load()
 		down.Store(true)
 		began := time.Now()
 		for n := 0; time.Since(began) < 4*time.Minute; n++ {
@@ -46,7 +48,7 @@ func TestOutageKnownTokensWorkUnknownGet503(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		calls := i.userinfoCalls.Load() - before
+		calls := i.UserinfoCalls.Load() - before
 		t.Logf("4 minutes of outage with 2 requests a second about tokens that must be asked about: %d calls", calls)
 		if calls > 20 {
 			t.Errorf("%d calls of a provider that is down", calls)
@@ -68,12 +70,12 @@ func TestOutageGraceEnds(t *testing.T) {
 		0: defaultOutageGrace, time.Minute: time.Minute, -1: defaultCacheTTL,
 	} {
 		t.Run(grace.String(), func(t *testing.T) {
-			simulated(t, func(c *Config) { c.OutageGrace = grace }, func(t *testing.T, i *testIssuer, s *Server) {
-				i.userinfo = answer(200, logtoClaims)
+			simulated(t, func(c *Config) { c.OutageGrace = grace }, func(t *testing.T, i *issuer.Issuer, s *Server) {
+				i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 				if _, err := s.Verify(t.Context(), "known"); err != nil {
 					t.Fatal(err)
 				}
-				i.userinfo = answer(500, "")
+				i.Userinfo = issuer.Answer(500, "")
 				time.Sleep(ends - time.Second)
 				if _, err := s.Verify(t.Context(), "known"); err != nil {
 					t.Errorf("a second before the end: %v", err)
@@ -89,15 +91,15 @@ func TestOutageGraceEnds(t *testing.T) {
 
 // A provider that was down and now refuses the token: no grace for that.
 func TestOutageGraceIsNotForRevokedTokens(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.userinfo = answer(200, logtoClaims)
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 		_, _ = s.Verify(t.Context(), "known")
-		i.userinfo = serveUnknownToken
+		i.Userinfo = issuer.UnknownToken
 		time.Sleep(defaultCacheTTL)
 		if _, err := s.Verify(t.Context(), "known"); !errors.Is(err, ErrInvalidToken) {
 			t.Fatalf("revoked: %v", err)
 		}
-		i.userinfo = answer(500, "")
+		i.Userinfo = issuer.Answer(500, "")
 		time.Sleep(refusedTTL)
 		if _, err := s.Verify(t.Context(), "known"); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("revoked, then an outage: %v", err)
@@ -109,10 +111,10 @@ func TestOutageGraceIsNotForRevokedTokens(t *testing.T) {
 // an unknown one the time of one visit, and none of them any more once it is
 // clear that it hangs.
 func TestOutageProviderThatHangs(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.userinfo = answer(200, logtoClaims)
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 		_, _ = s.Verify(t.Context(), "known")
-		i.userinfo = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		i.Userinfo = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		time.Sleep(defaultCacheTTL)
 		took := func(token string, want int) time.Duration {
 			start := time.Now()
@@ -135,11 +137,11 @@ func TestOutageProviderThatHangs(t *testing.T) {
 			}
 		})
 		wg.Wait()
-		first := i.userinfoCalls.Load()
+		first := i.UserinfoCalls.Load()
 		if d := took("known", 200) + took("unknown", 503); d != 0 {
 			t.Errorf("with the breaker open: %s", d)
 		}
-		if n := i.userinfoCalls.Load(); n != first {
+		if n := i.UserinfoCalls.Load(); n != first {
 			t.Errorf("%d calls with the breaker open", n-first)
 		}
 	})
@@ -148,10 +150,10 @@ func TestOutageProviderThatHangs(t *testing.T) {
 // A provider that asks to be left alone is left alone, for a minute at most.
 func TestRetryAfterOfTheProvider(t *testing.T) {
 	for header, want := range map[string]string{"17": "17", "3600": "60", "soon": "5", "": "5"} {
-		simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-			i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+		simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+			i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Retry-After", header)
-				answer(429, "")(w, r)
+				issuer.Answer(429, "")(w, r)
 			}
 			call(s, "POST", "/mcp", "one", callWhoami)
 			resp := call(s, "POST", "/mcp", "two", callWhoami)
@@ -162,7 +164,7 @@ func TestRetryAfterOfTheProvider(t *testing.T) {
 			if header == "" || header == "soon" {
 				wantCalls = 2
 			}
-			if n := i.userinfoCalls.Load(); n != wantCalls {
+			if n := i.UserinfoCalls.Load(); n != wantCalls {
 				t.Errorf("%q: %d calls, want %d", header, n, wantCalls)
 			}
 		})

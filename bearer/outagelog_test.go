@@ -8,6 +8,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 )
 
 // outageLines are those of the log about the issuer's failures: their level and endpoint.
@@ -28,35 +31,35 @@ func outageLines(log string) (all []string) {
 // the endpoint, a few more while it lasts, and one at its end.
 func TestAnOutageIsAFewLines(t *testing.T) {
 	for endpoint, tt := range map[string]struct {
-		handler func(*testIssuer) *http.HandlerFunc
+		handler func(*issuer.Issuer) *http.HandlerFunc
 		opaque  bool
 		change  func(*Config)
 	}{
-		"metadata":      {func(i *testIssuer) *http.HandlerFunc { return &i.metadata }, false, nil},
-		"keys":          {func(i *testIssuer) *http.HandlerFunc { return &i.jwks }, false, nil},
-		"userinfo":      {func(i *testIssuer) *http.HandlerFunc { return &i.userinfo }, true, nil},
-		"introspection": {func(i *testIssuer) *http.HandlerFunc { return &i.introspection }, true, introspecting},
+		"metadata":      {func(i *issuer.Issuer) *http.HandlerFunc { return &i.Metadata }, false, nil},
+		"keys":          {func(i *issuer.Issuer) *http.HandlerFunc { return &i.JWKS }, false, nil},
+		"userinfo":      {func(i *issuer.Issuer) *http.HandlerFunc { return &i.Userinfo }, true, nil},
+		"introspection": {func(i *issuer.Issuer) *http.HandlerFunc { return &i.Introspection }, true, introspecting},
 	} {
 		t.Run(endpoint, func(t *testing.T) {
-			var log syncBuffer
+			var log binary.Output
 			change := func(c *Config) {
-				c.Log = log.logger()
+				c.Log = log.Logger()
 				if tt.change != nil {
 					tt.change(c)
 				}
 			}
-			simulated(t, change, func(t *testing.T, i *testIssuer, s *Server) {
-				i.userinfo = answer(200, logtoClaims)
+			simulated(t, change, func(t *testing.T, i *issuer.Issuer, s *Server) {
+				i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 				if endpoint == "introspection" {
-					i.introspect("", answer(200, `{"active":true,"sub":"u1","aud":"`+testResource+`"}`))
+					introspect(i, "", issuer.Answer(200, `{"active":true,"sub":"u1","aud":"`+issuer.Resource+`"}`))
 				}
 				well := *tt.handler(i)
-				*tt.handler(i) = answer(500, "")
+				*tt.handler(i) = issuer.Answer(500, "")
 				ask := func(n, want int) {
 					t.Helper()
 					token := fmt.Sprint("opaque-", n)
 					if !tt.opaque {
-						token = i.token(t, tokenParts{claims: map[string]any{"jti": token}})
+						token = i.Sign(t, issuer.Change{Claims: map[string]any{"jti": token}})
 					}
 					if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != want {
 						t.Fatalf("request %d: %d, want %d", n, resp.StatusCode, want)
@@ -91,15 +94,15 @@ func TestAnOutageIsAFewLines(t *testing.T) {
 
 // An endpoint that fails every other time is not worth a line each time.
 func TestAnEndpointThatFlickersIsLoggedOnceAMinute(t *testing.T) {
-	var log syncBuffer
-	simulated(t, func(c *Config) { c.Log = log.logger() }, func(t *testing.T, i *testIssuer, s *Server) {
+	var log binary.Output
+	simulated(t, func(c *Config) { c.Log = log.Logger() }, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		asked := 0
-		i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+		i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 			if asked++; asked%2 == 1 {
-				answer(502, "")(w, r)
+				issuer.Answer(502, "")(w, r)
 				return
 			}
-			answer(200, logtoClaims)(w, r)
+			issuer.Answer(200, issuer.LogtoClaims)(w, r)
 		}
 		for n := range 600 {
 			call(s, "POST", "/mcp", fmt.Sprint("opaque-", n), callWhoami)
@@ -114,8 +117,8 @@ func TestAnEndpointThatFlickersIsLoggedOnceAMinute(t *testing.T) {
 // Another outage is one of its own, however long the last one was.
 func TestTheNextOutageIsLoggedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log syncBuffer
-		o := &outage{log: log.logger()}
+		var log binary.Output
+		o := &outage{log: log.Logger()}
 		for range 3 * 60 * 6 {
 			o.report(errors.New("down"))
 			time.Sleep(10 * time.Second)

@@ -8,14 +8,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // To share the issuers of what is closed is an error at once, not 503 for ever.
 func TestAClosedResourceIsNotShared(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	closed := newServer(t, i, nil).Resource
 	closed.Close()
-	_, err := New(Config{Resource: mustURL(t, testResource), Issuer: i.url, Share: closed})
+	_, err := New(Config{Resource: mustURL(t, issuer.Resource), Issuer: i.URL, Share: closed})
 	if err == nil || !strings.Contains(err.Error(), "closed") {
 		t.Error(err)
 	}
@@ -23,8 +25,8 @@ func TestAClosedResourceIsNotShared(t *testing.T) {
 
 // Close leaves no connection to an issuer open.
 func TestCloseLeavesNoConnection(t *testing.T) {
-	i := &testIssuer{}
-	i.init(t)
+	i := issuer.InMemory(t)
+	i.Client = nil
 	srv := httptest.NewUnstartedServer(i)
 	closed := make(chan struct{}, 8)
 	srv.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -34,9 +36,9 @@ func TestCloseLeavesNoConnection(t *testing.T) {
 	}
 	srv.Start()
 	t.Cleanup(srv.Close)
-	i.url = srv.URL + "/oidc"
+	i.URL = srv.URL + "/oidc"
 	s := newServer(t, i, nil)
-	if _, err := s.Verify(t.Context(), i.token(t, tokenParts{})); err != nil {
+	if _, err := s.Verify(t.Context(), i.Sign(t, issuer.Change{})); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
@@ -49,23 +51,23 @@ func TestCloseLeavesNoConnection(t *testing.T) {
 
 // An issuer's cookies are not kept, whatever client is given: one would follow tokens of others.
 func TestAnIssuersCookiesAreNotKept(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	i.client = &http.Client{Jar: jar}
+	i.Client = &http.Client{Jar: jar}
 	sent := 0
-	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+	i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 		sent += len(r.Cookies())
 		http.SetCookie(w, &http.Cookie{Name: "who", Value: "alice"})
-		serveUnknownToken(w, r)
+		issuer.UnknownToken(w, r)
 	}
 	s := newServer(t, i, nil)
 	for _, token := range []string{"one", "two"} {
 		_, _ = s.Verify(t.Context(), token)
 	}
-	if calls := i.userinfoCalls.Load(); calls != 2 || sent != 0 || len(jar.Cookies(mustURL(t, i.url))) != 0 {
+	if calls := i.UserinfoCalls.Load(); calls != 2 || sent != 0 || len(jar.Cookies(mustURL(t, i.URL))) != 0 {
 		t.Errorf("%d calls, %d cookies", calls, sent)
 	}
 }

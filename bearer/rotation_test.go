@@ -9,23 +9,25 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // signWith issues a good token with the changes applied, signed with the key
 // kid; "-" names the key k1 and leaves kid out of the header.
-func (i *testIssuer) signWith(t *testing.T, kid string, change map[string]any) string {
+func signWith(t *testing.T, i *issuer.Issuer, kid string, change map[string]any) string {
 	t.Helper()
 	header := map[string]any{"kid": kid}
 	if kid == "-" {
 		header["kid"] = nil
 	}
-	return i.token(t, tokenParts{header: header, claims: change})
+	return i.Sign(t, issuer.Change{Header: header, Claims: change})
 }
 
 // The provider changes its key again and again while 4 clients call with tokens
 // that it has just issued: not one is refused, and each new key costs one visit.
 func TestRotationUnderLoadWithoutAFalse401(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		var current atomic.Value
 		current.Store("k1")
 		stop := make(chan struct{})
@@ -39,7 +41,7 @@ func TestRotationUnderLoadWithoutAFalse401(t *testing.T) {
 						return
 					case <-time.After(time.Duration(500+w) * time.Millisecond):
 					}
-					token := i.signWith(t, current.Load().(string), map[string]any{"jti": fmt.Sprint(w, n)})
+					token := signWith(t, i, current.Load().(string), map[string]any{"jti": fmt.Sprint(w, n)})
 					statuses[call(s, "POST", "/mcp", token, callWhoami).StatusCode].Add(1)
 				}
 			})
@@ -48,18 +50,18 @@ func TestRotationUnderLoadWithoutAFalse401(t *testing.T) {
 		for n := range rotations {
 			<-time.After(61 * time.Second) // in virtual time
 			kid := fmt.Sprint("rotated-", n)
-			i.addKey(t, kid)
+			i.AddKey(t, kid)
 			current.Store(kid)
 		}
 		<-time.After(61 * time.Second) // in virtual time
 		close(stop)
 		wg.Wait()
 		t.Logf("%d rotations under %d calls: %d with 401, %d with 503, %d visits to the key set", rotations,
-			statuses[200].Load(), statuses[401].Load(), statuses[503].Load(), i.keyCalls.Load())
+			statuses[200].Load(), statuses[401].Load(), statuses[503].Load(), i.KeyCalls.Load())
 		if statuses[401].Load() != 0 || statuses[503].Load() != 0 || statuses[200].Load() < 2500 {
 			t.Errorf("%d 200, %d 401, %d 503", statuses[200].Load(), statuses[401].Load(), statuses[503].Load())
 		}
-		if n := i.keyCalls.Load(); n > 1+rotations {
+		if n := i.KeyCalls.Load(); n > 1+rotations {
 			t.Errorf("%d visits to the key set, want %d at most", n, 1+rotations)
 		}
 	})
@@ -69,14 +71,14 @@ func TestRotationUnderLoadWithoutAFalse401(t *testing.T) {
 // ids: nobody can tell whether such a token is good, so it is 503 with the time
 // to come back and never 401. A token older than the key set is bad for sure.
 func TestKeyNewerThanTheKeySet(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami)
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		call(s, "POST", "/mcp", i.Sign(t, issuer.Change{}), callWhoami)
 		time.Sleep(10 * time.Second)
-		i.addKey(t, "k2")
-		i.addKey(t, "never-published")
-		stranger := i.signWith(t, "never-published", map[string]any{"iat": time.Now().Unix() - 30})
-		i.keys.Delete("never-published")
-		token := i.signWith(t, "k2", nil)
+		i.AddKey(t, "k2")
+		i.AddKey(t, "never-published")
+		stranger := signWith(t, i, "never-published", map[string]any{"iat": time.Now().Unix() - 30})
+		i.Keys.Delete("never-published")
+		token := signWith(t, i, "k2", nil)
 		if resp := call(s, "POST", "/mcp", stranger, callWhoami); resp.StatusCode != 401 {
 			t.Errorf("older than the key set: %d", resp.StatusCode)
 		}
@@ -88,7 +90,7 @@ func TestKeyNewerThanTheKeySet(t *testing.T) {
 		if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != 200 {
 			t.Errorf("when it said: %d", resp.StatusCode)
 		}
-		if n := i.keyCalls.Load(); n != 2 {
+		if n := i.KeyCalls.Load(); n != 2 {
 			t.Errorf("%d visits, want 2", n)
 		}
 	})
@@ -96,9 +98,9 @@ func TestKeyNewerThanTheKeySet(t *testing.T) {
 
 // A provider that names no keys in its tokens can change its key as well.
 func TestRotationWithoutKeyIDs(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.jwks = func(w http.ResponseWriter, r *http.Request) {
-			i.serveKeys(replacing{w, `"kid":"k1",`, ""}, r)
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.JWKS = func(w http.ResponseWriter, r *http.Request) {
+			i.ServeKeys(replacing{w, `"kid":"k1",`, ""}, r)
 		}
 		ask := func(token string, want error) {
 			t.Helper()
@@ -106,19 +108,19 @@ func TestRotationWithoutKeyIDs(t *testing.T) {
 				t.Errorf("%v, want %v", err, want)
 			}
 		}
-		ask(i.signWith(t, "-", nil), nil)
+		ask(signWith(t, i, "-", nil), nil)
 		time.Sleep(2 * time.Minute)
-		i.addKey(t, "k1") // in place of the one before
-		ask(i.signWith(t, "-", nil), nil)
+		i.AddKey(t, "k1") // in place of the one before
+		ask(signWith(t, i, "-", nil), nil)
 		time.Sleep(10 * time.Second)
-		stranger := newMemoryIssuer(t)
-		ask(stranger.signWith(t, "-", map[string]any{"iat": time.Now().Unix() - 60}), ErrInvalidToken)
-		i.addKey(t, "k1")
-		young := i.signWith(t, "-", nil)
+		stranger := issuer.InMemory(t)
+		ask(signWith(t, stranger, "-", map[string]any{"iat": time.Now().Unix() - 60}), ErrInvalidToken)
+		i.AddKey(t, "k1")
+		young := signWith(t, i, "-", nil)
 		ask(young, ErrUnavailable)
 		time.Sleep(time.Minute)
 		ask(young, nil)
-		if n := i.keyCalls.Load(); n != 3 {
+		if n := i.KeyCalls.Load(); n != 3 {
 			t.Errorf("%d visits, want 3", n)
 		}
 	})
@@ -140,25 +142,25 @@ func (w replacing) Write(p []byte) (int, error) {
 // Keys that are renewed in the background take nothing from those who need a
 // newer set, and serve while they are renewed.
 func TestKeysAreRenewedInTheBackground(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.jwks = func(w http.ResponseWriter, r *http.Request) {
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.JWKS = func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(5 * time.Second)
-			i.serveKeys(w, r)
+			i.ServeKeys(w, r)
 		}
-		if _, err := s.Verify(t.Context(), i.signWith(t, "k1", nil)); err != nil {
+		if _, err := s.Verify(t.Context(), signWith(t, i, "k1", nil)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(keysMaxAge + time.Second)
 		start := time.Now()
-		if _, err := s.Verify(t.Context(), i.signWith(t, "k1", nil)); err != nil || time.Since(start) != 0 {
+		if _, err := s.Verify(t.Context(), signWith(t, i, "k1", nil)); err != nil || time.Since(start) != 0 {
 			t.Errorf("%v after %s", err, time.Since(start))
 		}
 		time.Sleep(6 * time.Second)
-		i.addKey(t, "k2")
-		if _, err := s.Verify(t.Context(), i.signWith(t, "k2", nil)); err != nil {
+		i.AddKey(t, "k2")
+		if _, err := s.Verify(t.Context(), signWith(t, i, "k2", nil)); err != nil {
 			t.Errorf("a new key right after the renewal: %v", err)
 		}
-		if n := i.keyCalls.Load(); n != 3 {
+		if n := i.KeyCalls.Load(); n != 3 {
 			t.Errorf("%d visits, want 3", n)
 		}
 	})
@@ -167,22 +169,22 @@ func TestKeysAreRenewedInTheBackground(t *testing.T) {
 // The issuer decides which algorithm goes with a key, and the operator may
 // allow fewer.
 func TestAlgorithmsOfTheIssuerAndTheOperator(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) { c.Algorithms = []string{"ES384", "RS256"} })
-	resp := call(s, "POST", "/mcp", i.token(t, tokenParts{}), callWhoami)
+	resp := call(s, "POST", "/mcp", i.Sign(t, issuer.Change{}), callWhoami)
 	if resp.StatusCode != 401 {
 		t.Errorf("ES256 where only ES384 and RS256 are allowed: %d", resp.StatusCode)
 	}
-	if n := i.metadataCalls.Load(); n != 0 {
+	if n := i.MetadataCalls.Load(); n != 0 {
 		t.Errorf("%d visits because of it", n)
 	}
 	// A key that names another algorithm: with kid and without.
-	i.jwks = func(w http.ResponseWriter, r *http.Request) {
-		i.serveKeys(replacing{w, `"kid":"k1",`, `"kid":"k1","alg":"ES512",`}, r)
+	i.JWKS = func(w http.ResponseWriter, r *http.Request) {
+		i.ServeKeys(replacing{w, `"kid":"k1",`, `"kid":"k1","alg":"ES512",`}, r)
 	}
 	s = newServer(t, i, nil)
 	for _, kid := range []string{"k1", "-"} {
-		if resp := call(s, "POST", "/mcp", i.signWith(t, kid, nil), callWhoami); resp.StatusCode != 401 {
+		if resp := call(s, "POST", "/mcp", signWith(t, i, kid, nil), callWhoami); resp.StatusCode != 401 {
 			t.Errorf("kid %s: ES256 with a key for ES512: %d", kid, resp.StatusCode)
 		}
 	}

@@ -2,27 +2,17 @@ package server
 
 import (
 	"io"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
+	"mcp-login/test/leak"
 )
 
 // maxGrowth is how much the heap may grow under an attack.
 const maxGrowth = 20 << 20
-
-// heapGrowth returns by how much attack makes the live heap grow.
-func heapGrowth(attack func()) int64 {
-	live := func() int64 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
-	before := live()
-	attack()
-	return live() - before
-}
 
 // zeros is an endless body.
 type zeros struct{ read atomic.Int64 }
@@ -38,9 +28,9 @@ func (z *zeros) Read(p []byte) (int, error) {
 func TestBodyOf100MB(t *testing.T) { onBothBackends(t, bodyOf100MB) }
 
 func bodyOf100MB(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, on(nil))
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	for _, announced := range []bool{true, false} {
 		body := &zeros{}
 		r := request("POST", "/mcp", token, io.LimitReader(body, 100<<20))
@@ -48,7 +38,7 @@ func bodyOf100MB(t *testing.T, on setUp) {
 			r.ContentLength = 100 << 20
 		}
 		var status int
-		growth := heapGrowth(func() { status = serve(s, r).StatusCode })
+		growth := leak.Heap(func() { status = serve(s, r).StatusCode })
 		t.Logf("100 MB, announced %t: %d, %d KiB read, heap grew by %d KiB", announced, status, body.read.Load()>>10, growth>>10)
 		if status != 413 || body.read.Load() > 2*maxBodyBytes || growth > maxGrowth {
 			t.Error("a bound is broken")
@@ -64,7 +54,7 @@ func TestIncidentNothingButATokenGetsIn(t *testing.T) {
 }
 
 func incidentNothingButATokenGetsIn(t *testing.T, on setUp) {
-	s := newServer(t, newTestIssuer(t), on(nil))
+	s := newServer(t, issuer.Start(t), on(nil))
 	headers := []string{
 		"X-Forwarded-Uri", "/healthz", "X-Forwarded-User", "alice", "X-Forwarded-Email", "alice@example.com",
 		"X-Forwarded-Access-Token", "x", "X-Forwarded-Method", "OPTIONS", "X-Forwarded-Prefix", "/healthz",
@@ -86,12 +76,12 @@ func incidentNothingButATokenGetsIn(t *testing.T, on setUp) {
 	}
 	t.Logf("%d requests without a token, all 401", tried)
 	// The form of RFC 6750 section 2.2, and a token inside the message.
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s = newServer(t, i, on(nil))
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	form := call(s, "POST", "/mcp", "", "access_token="+token, "Content-Type", "application/x-www-form-urlencoded")
 	resp := call(s, "POST", "/mcp", "", strings.Replace(callWhoami, `"params":{`, `"access_token":"`+token+`","params":{`, 1))
-	if form.StatusCode != 401 || resp.StatusCode != 401 || i.metadataCalls.Load() != 0 {
+	if form.StatusCode != 401 || resp.StatusCode != 401 || i.MetadataCalls.Load() != 0 {
 		t.Errorf("token in a form: %d, in the message: %d", form.StatusCode, resp.StatusCode)
 	}
 }
@@ -103,10 +93,10 @@ func TestReasonIsInTheLogUnderTheIDTheClientGets(t *testing.T) {
 }
 
 func reasonIsInTheLogUnderTheIDTheClientGets(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
-	var log syncBuffer
-	s := newServer(t, i, on(func(c *Config) { c.Log = log.logger() }))
-	resp := call(s, "POST", "/mcp", i.claim(t, "aud", "https://elsewhere.example/mcp"), callWhoami)
+	i := issuer.Start(t)
+	var log binary.Output
+	s := newServer(t, i, on(func(c *Config) { c.Log = log.Logger() }))
+	resp := call(s, "POST", "/mcp", i.Claim(t, "aud", "https://elsewhere.example/mcp"), callWhoami)
 	body, _ := io.ReadAll(resp.Body)
 	id := resp.Header.Get(requestIDHeader)
 	if id == "" || !strings.Contains(string(body), `"request_id":"`+id+`"`) {
@@ -126,12 +116,12 @@ func reasonIsInTheLogUnderTheIDTheClientGets(t *testing.T, on setUp) {
 
 // The reason says what was expected, and of the token what helps to set it right.
 func TestReasonSaysWhatWasExpected(t *testing.T) {
-	i := newTestIssuer(t)
-	var log syncBuffer
-	s := newServer(t, i, func(c *Config) { c.Log, c.RequiredScopes = log.logger(), []string{"notes:write"} })
+	i := issuer.Start(t)
+	var log binary.Output
+	s := newServer(t, i, func(c *Config) { c.Log, c.RequiredScopes = log.Logger(), []string{"notes:write"} })
 	for token, want := range map[string]string{
-		i.claim(t, "aud", "https://elsewhere.example/mcp"): "another audience than " + s.layout.resource,
-		i.claim(t, "scope", "notes:change x\u202ey"):       "the token has notes:change xy",
+		i.Claim(t, "aud", "https://elsewhere.example/mcp"): "another audience than " + s.layout.resource,
+		i.Claim(t, "scope", "notes:change x\u202ey"):       "the token has notes:change xy",
 	} {
 		call(s, "POST", "/mcp", token, callWhoami)
 		if !strings.Contains(log.String(), want) {

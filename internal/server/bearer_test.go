@@ -3,49 +3,18 @@ package server
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
-	"github.com/modelcontextprotocol/go-sdk/oauthex"
-
-	"github.com/go-json-experiment/json"
-
 	"mcp-login/bearer"
+	"mcp-login/test/issuer"
 )
-
-// bearerChallenge parses the answer's challenge with another implementation.
-func bearerChallenge(t *testing.T, resp *http.Response) map[string]string {
-	t.Helper()
-	parsed, err := oauthex.ParseWWWAuthenticate(resp.Header.Values("WWW-Authenticate"))
-	if err != nil || len(parsed) != 1 || !strings.EqualFold(parsed[0].Scheme, "bearer") {
-		t.Fatalf("challenge %q: %v, %v", resp.Header.Values("WWW-Authenticate"), parsed, err)
-	}
-	return parsed[0].Params
-}
-
-func errorCode(t *testing.T, resp *http.Response) string {
-	t.Helper()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc struct {
-		Error       string `json:"error"`
-		Description string `json:"error_description"`
-	}
-	if err := json.Unmarshal(body, &doc); err != nil || doc.Description == "" {
-		t.Fatalf("body %q: %v", body, err)
-	}
-	return doc.Error
-}
 
 // Without a token the challenge has resource_metadata and scope and no
 // error; on every method of every endpoint.
 func TestNoTokenIs401OnEveryMethod(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), nil)
+	s := newServer(t, issuer.Start(t), nil)
 	for path, metadata := range map[string]string{
 		"/mcp":                  "http://127.0.0.1:3001/.well-known/oauth-protected-resource/mcp",
 		"/sse":                  "http://127.0.0.1:3001/.well-known/oauth-protected-resource/sse",
@@ -57,7 +26,7 @@ func TestNoTokenIs401OnEveryMethod(t *testing.T) {
 				t.Errorf("%s %s: %d, want 401", method, path, resp.StatusCode)
 				continue
 			}
-			got := bearerChallenge(t, resp)
+			got := issuer.Challenge(t, resp)
 			if got["resource_metadata"] != metadata || got["scope"] != "openid profile email" {
 				t.Errorf("%s %s: challenge %v", method, path, got)
 			}
@@ -70,16 +39,16 @@ func TestNoTokenIs401OnEveryMethod(t *testing.T) {
 
 // A token that was sent and is not good gets error="invalid_token".
 func TestBadTokenIs401InvalidToken(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), nil)
+	s := newServer(t, issuer.Start(t), nil)
 	resp := call(s, "POST", "/mcp", "opaque-unknown", callWhoami)
 	if resp.StatusCode != http.StatusUnauthorized {
 		t.Fatalf("status %d", resp.StatusCode)
 	}
-	got := bearerChallenge(t, resp)
+	got := issuer.Challenge(t, resp)
 	if got["error"] != "invalid_token" || got["error_description"] == "" || got["resource_metadata"] == "" {
 		t.Errorf("challenge %v", got)
 	}
-	if code := errorCode(t, resp); code != "invalid_token" {
+	if code := issuer.ErrorCode(t, resp); code != "invalid_token" {
 		t.Errorf("body error %q", code)
 	}
 	if resp.Header.Get("X-Request-Id") == "" {
@@ -89,9 +58,9 @@ func TestBadTokenIs401InvalidToken(t *testing.T) {
 
 // Malformed requests are 400 invalid_request, whatever the token is worth.
 func TestMalformedAuthorizationIs400(t *testing.T) {
-	issuer := newTestIssuer(t)
-	s := newServer(t, issuer, nil)
-	good := issuer.token(t, tokenParts{})
+	i := issuer.Start(t)
+	s := newServer(t, i, nil)
+	good := i.Sign(t, issuer.Change{})
 	tests := map[string]struct {
 		target string
 		header []string
@@ -114,10 +83,10 @@ func TestMalformedAuthorizationIs400(t *testing.T) {
 			if resp.StatusCode != http.StatusBadRequest {
 				t.Fatalf("status %d, want 400", resp.StatusCode)
 			}
-			if code := errorCode(t, resp); code != "invalid_request" {
+			if code := issuer.ErrorCode(t, resp); code != "invalid_request" {
 				t.Errorf("error %q", code)
 			}
-			if got := bearerChallenge(t, resp)["error"]; got != "invalid_request" {
+			if got := issuer.Challenge(t, resp)["error"]; got != "invalid_request" {
 				t.Errorf("challenge error %q", got)
 			}
 		})
@@ -127,13 +96,13 @@ func TestMalformedAuthorizationIs400(t *testing.T) {
 // RFC 6750 section 3.1: another scheme is no bearer token, so 401 without an
 // error. RFC 9110 section 11.1: the scheme's case does not matter.
 func TestSchemeOfTheAuthorizationHeader(t *testing.T) {
-	issuer := newTestIssuer(t)
-	s := newServer(t, issuer, nil)
+	i := issuer.Start(t)
+	s := newServer(t, i, nil)
 	resp := call(s, "POST", "/mcp", "", callWhoami, "Authorization", "Basic eDp5")
-	if got := bearerChallenge(t, resp); resp.StatusCode != 401 || got["error"] != "" {
+	if got := issuer.Challenge(t, resp); resp.StatusCode != 401 || got["error"] != "" {
 		t.Errorf("Basic: %d %v", resp.StatusCode, got)
 	}
-	resp = call(s, "POST", "/mcp", "", callWhoami, "Authorization", "bEARER "+issuer.token(t, tokenParts{}))
+	resp = call(s, "POST", "/mcp", "", callWhoami, "Authorization", "bEARER "+i.Sign(t, issuer.Change{}))
 	if resp.StatusCode != 200 {
 		t.Errorf("odd case of the scheme: %d", resp.StatusCode)
 	}
@@ -141,33 +110,33 @@ func TestSchemeOfTheAuthorizationHeader(t *testing.T) {
 
 // 403 names all scopes that are needed, never offline_access.
 func TestMissingScopeIs403(t *testing.T) {
-	issuer := newTestIssuer(t)
-	s := newServer(t, issuer, func(c *Config) {
+	i := issuer.Start(t)
+	s := newServer(t, i, func(c *Config) {
 		c.Scopes = []string{"openid", "offline_access"}
 		c.RequiredScopes = []string{"mcp:read", "mcp:write"}
 	})
-	resp := call(s, "POST", "/mcp", issuer.token(t, tokenParts{}), callWhoami)
+	resp := call(s, "POST", "/mcp", i.Sign(t, issuer.Change{}), callWhoami)
 	if resp.StatusCode != http.StatusForbidden {
 		t.Fatalf("status %d", resp.StatusCode)
 	}
-	got := bearerChallenge(t, resp)
+	got := issuer.Challenge(t, resp)
 	if got["error"] != "insufficient_scope" || got["scope"] != "openid mcp:read mcp:write" ||
 		got["resource_metadata"] == "" {
 		t.Errorf("challenge %v", got)
 	}
 	// A scope that only looks alike does not count (exact comparison).
-	resp = call(s, "POST", "/mcp", issuer.token(t, tokenParts{claims: map[string]any{"scope": "mcp:read mcp:write2"}}), callWhoami)
+	resp = call(s, "POST", "/mcp", i.Sign(t, issuer.Change{Claims: map[string]any{"scope": "mcp:read mcp:write2"}}), callWhoami)
 	if resp.StatusCode != http.StatusForbidden {
 		t.Errorf("similar scope: %d", resp.StatusCode)
 	}
 	for _, scope := range []any{"mcp:write mcp:read", []any{"mcp:read", "mcp:write"}} {
-		token := issuer.token(t, tokenParts{claims: map[string]any{"scope": scope}})
+		token := i.Sign(t, issuer.Change{Claims: map[string]any{"scope": scope}})
 		if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != 200 {
 			t.Errorf("scope %v: %d", scope, resp.StatusCode)
 		}
 	}
 	// Nothing tells the scopes of an opaque token, so it cannot pass.
-	issuer.userinfo = answer(200, `{"sub":"alice"}`)
+	i.Userinfo = issuer.Answer(200, `{"sub":"alice"}`)
 	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 401 {
 		t.Errorf("opaque token with required scopes: %d", resp.StatusCode)
 	}
@@ -175,9 +144,9 @@ func TestMissingScopeIs403(t *testing.T) {
 
 // A verifier of one's own: its errors become the right answers.
 func TestEachVerifierErrorGetsItsAnswer(t *testing.T) {
-	issuer := newTestIssuer(t)
+	i := issuer.Start(t)
 	var result error
-	s := newServer(t, issuer, func(c *Config) {
+	s := newServer(t, i, func(c *Config) {
 		c.Verify = func(_ context.Context, token string) (bearer.Identity, error) {
 			if token != "tok" {
 				t.Errorf("verifier was given %q", token)
@@ -199,7 +168,7 @@ func TestEachVerifierErrorGetsItsAnswer(t *testing.T) {
 	for _, tt := range tests {
 		result = tt.err
 		resp := call(s, "POST", "/mcp", "tok", callWhoami)
-		if code := errorCode(t, resp); resp.StatusCode != tt.status || code != tt.code {
+		if code := issuer.ErrorCode(t, resp); resp.StatusCode != tt.status || code != tt.code {
 			t.Errorf("%v: %d %s, want %d %s", tt.err, resp.StatusCode, code, tt.status, tt.code)
 		}
 		if has := resp.Header.Get("Retry-After") != ""; has != (tt.status == 503) {
@@ -217,7 +186,7 @@ func TestEachVerifierErrorGetsItsAnswer(t *testing.T) {
 
 // Sessions are bound to the subject: an identity without one is refused.
 func TestIdentityWithoutSubjectIsRefused(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), func(c *Config) {
+	s := newServer(t, issuer.Start(t), func(c *Config) {
 		c.Verify = func(context.Context, string) (bearer.Identity, error) { return bearer.Identity{}, nil }
 	})
 	if resp := call(s, "POST", "/mcp", "tok", callWhoami); resp.StatusCode != 500 {

@@ -15,14 +15,15 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/server/gateway"
+	"mcp-login/test/issuer"
 )
 
 // BenchmarkCallFromCache is a whole tools/call with a known token, without the
 // network.
 func BenchmarkCallFromCache(b *testing.B) {
-	i := newTestIssuer(b)
+	i := issuer.Start(b)
 	s := newServer(b, i, nil)
-	token := i.token(b, tokenParts{})
+	token := i.Sign(b, issuer.Change{})
 	b.ReportAllocs()
 	for b.Loop() {
 		if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != 200 {
@@ -34,7 +35,7 @@ func BenchmarkCallFromCache(b *testing.B) {
 // callThroughGateway returns a tools/call with a known token in a session, by way of a
 // gateway as it is by default and with tool scopes, to an upstream that costs nothing.
 func callThroughGateway(tb testing.TB) func() {
-	i := newTestIssuer(tb)
+	i := issuer.Start(tb)
 	answer := `{"jsonrpc":"2.0","id":1,"result":{"content":[]}}`
 	address := cannedUpstream(tb, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nMcp-Session-Id: one\r\nContent-Length: "+
 		strconv.Itoa(len(answer))+"\r\n\r\n"+answer)
@@ -44,7 +45,7 @@ func callThroughGateway(tb testing.TB) func() {
 		c.Log = slog.New(slog.NewTextHandler(foreign.TextWriter(io.Discard), nil))
 		c.Metrics = prometheus.NewRegistry()
 	})
-	token := i.token(tb, tokenParts{claims: map[string]any{"scope": "mcp:read"}})
+	token := i.Sign(tb, issuer.Change{Claims: map[string]any{"scope": "mcp:read"}})
 	session := call(s, "POST", "/mcp", token, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}`).Header.Get(headerSessionID)
 	r := request("POST", "/mcp", token, strings.NewReader(callWhoami), headerSessionID, session)
 	return func() {

@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"mcp-login/test/issuer"
 )
 
 // What a web page could send without asking is 415, on both endpoints (incident
@@ -11,9 +13,9 @@ import (
 func TestContentTypeMustBeJSON(t *testing.T) { onBothBackends(t, contentTypeMustBeJSON) }
 
 func contentTypeMustBeJSON(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, on(nil))
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	for _, path := range []string{"/mcp", "/messages?sessionId=x"} {
 		for _, contentType := range []string{
 			"text/plain", "text/plain; application/json", "application/x-www-form-urlencoded",
@@ -34,9 +36,9 @@ func contentTypeMustBeJSON(t *testing.T, on setUp) {
 func TestBodiesAreReadUpTo4MiB(t *testing.T) { onBothBackends(t, bodiesAreReadUpTo4MiB) }
 
 func bodiesAreReadUpTo4MiB(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, on(nil))
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	for _, tt := range []struct {
 		token     string
 		size      int
@@ -72,9 +74,9 @@ func (c *counting) Read(p []byte) (int, error) {
 
 // Not JSON is a JSON-RPC parse error, not a crash.
 func TestAMalformedMessageIsAParseError(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, nil)
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	for _, body := range []string{"{", "nonsense", "[" + callWhoami + "]", strings.Repeat("[", 100_000)} {
 		resp := call(s, "POST", "/mcp", token, body)
 		out, _ := io.ReadAll(resp.Body)

@@ -6,17 +6,18 @@ import (
 	"testing"
 
 	"mcp-login/internal/server/gateway"
+	"mcp-login/test/issuer"
 )
 
 // A proxy that asks about an address which cannot be read is told so, good token or not: it may
 // read it in its own way, and let pass what was not looked at.
 func TestForwardAuthReadsTheAddressOrRefuses(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) {
 		c.ForwardAuth = []gateway.IdentityHeader{{Name: "X-Forwarded-User", Claim: "sub"}}
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 	})
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	const uri = "X-Forwarded-Uri"
 	for name, tt := range map[string]struct {
 		header []string

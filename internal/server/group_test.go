@@ -13,6 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"mcp-login/bearer"
+	"mcp-login/test/issuer"
 )
 
 const (
@@ -45,13 +46,13 @@ const callName = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name"
 // and audience; a token for one is 401 at the other, also when it is known; the
 // issuer is visited once for both.
 func TestGroupKeepsResourcesApart(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	g := newGroup(t,
-		Config{MCP: named("notes"), Config: bearer.Config{Resource: mustURL(t, notesResource), Issuer: i.url, Scopes: []string{"notes"}, RequiredScopes: []string{"notes"}}},
-		Config{MCP: named("tasks"), Config: bearer.Config{Resource: mustURL(t, tasksResource), Issuer: i.url, Scopes: []string{"tasks"}}},
+		Config{MCP: named("notes"), Config: bearer.Config{Resource: mustURL(t, notesResource), Issuer: i.URL, Scopes: []string{"notes"}, RequiredScopes: []string{"notes"}}},
+		Config{MCP: named("tasks"), Config: bearer.Config{Resource: mustURL(t, tasksResource), Issuer: i.URL, Scopes: []string{"tasks"}}},
 	)
 	token := func(resource, scope string) string {
-		return i.token(t, tokenParts{claims: map[string]any{"aud": resource, "scope": scope}})
+		return i.Sign(t, issuer.Change{Claims: map[string]any{"aud": resource, "scope": scope}})
 	}
 	notes, tasks := token(notesResource, "notes"), token(tasksResource, "tasks")
 	for range 2 { // the second time from the cache
@@ -82,7 +83,7 @@ func TestGroupKeepsResourcesApart(t *testing.T) {
 		if resp.StatusCode != 200 || !strings.Contains(string(body), `"resource":"`+resource+`"`) {
 			t.Errorf("metadata of %s: %d %s", path, resp.StatusCode, body)
 		}
-		got := bearerChallenge(t, call(g, "GET", path+"/sse", "", ""))
+		got := issuer.Challenge(t, call(g, "GET", path+"/sse", "", ""))
 		if got["resource_metadata"] != "http://127.0.0.1:3001"+metadataPath+path+"/sse" {
 			t.Errorf("%s: challenge %v", path, got)
 		}
@@ -99,45 +100,45 @@ func TestGroupKeepsResourcesApart(t *testing.T) {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}
 	}
-	if m, k := i.metadataCalls.Load(), i.keyCalls.Load(); m != 1 || k != 1 {
+	if m, k := i.MetadataCalls.Load(), i.KeyCalls.Load(); m != 1 || k != 1 {
 		t.Errorf("%d metadata and %d key visits for both, want 1 and 1", m, k)
 	}
 }
 
 // Resources of different hosts may have the same path.
 func TestGroupServesOnePathOfSeveralHosts(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	g := newGroup(t,
-		Config{MCP: named("a"), Config: bearer.Config{Resource: mustURL(t, "https://a.example/mcp"), Issuer: i.url}},
-		Config{MCP: named("b"), Config: bearer.Config{Resource: mustURL(t, "https://b.example/mcp"), Issuer: i.url}},
+		Config{MCP: named("a"), Config: bearer.Config{Resource: mustURL(t, "https://a.example/mcp"), Issuer: i.URL}},
+		Config{MCP: named("b"), Config: bearer.Config{Resource: mustURL(t, "https://b.example/mcp"), Issuer: i.URL}},
 	)
 	for _, name := range []string{"a", "b"} {
-		token := i.claim(t, "aud", "https://"+name+".example/mcp")
+		token := i.Claim(t, "aud", "https://"+name+".example/mcp")
 		resp := call(g, "POST", "/mcp", token, callName, "Host", name+".example:443")
 		body, _ := io.ReadAll(resp.Body)
 		if resp.StatusCode != 200 || !strings.Contains(string(body), "this is "+name) {
 			t.Errorf("%s: %d %s", name, resp.StatusCode, body)
 		}
 	}
-	if resp := call(g, "POST", "/mcp", i.claim(t, "aud", "https://a.example/mcp"), callName, "Host", "c.example"); resp.StatusCode != 403 {
+	if resp := call(g, "POST", "/mcp", i.Claim(t, "aud", "https://a.example/mcp"), callName, "Host", "c.example"); resp.StatusCode != 403 {
 		t.Errorf("another host: %d", resp.StatusCode)
 	}
 }
 
 // A real client on HTTP+SSE below a prefix, and an orderly end.
 func TestGroupWorksOverSSE(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	srv := httptest.NewUnstartedServer(nil)
 	base := "http://" + srv.Listener.Addr().String()
 	g := newGroup(t,
-		Config{MCP: named("notes"), Config: bearer.Config{Resource: mustURL(t, base+"/notes/mcp"), Issuer: i.url}},
-		Config{MCP: named("tasks"), Config: bearer.Config{Resource: mustURL(t, base+"/tasks/mcp"), Issuer: i.url}},
+		Config{MCP: named("notes"), Config: bearer.Config{Resource: mustURL(t, base+"/notes/mcp"), Issuer: i.URL}},
+		Config{MCP: named("tasks"), Config: bearer.Config{Resource: mustURL(t, base+"/tasks/mcp"), Issuer: i.URL}},
 	)
 	srv.Config.Handler = g
 	srv.Start()
 	t.Cleanup(srv.Close)
 	for _, name := range []string{"notes", "tasks"} {
-		c := clientWith(t, i.claim(t, "aud", base+"/"+name+"/sse"))
+		c := clientWith(t, i.Claim(t, "aud", base+"/"+name+"/sse"))
 		session := connectSDK(t, &mcp.SSEClientTransport{Endpoint: base + "/" + name + "/sse", HTTPClient: c})
 		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "name"})
 		if err != nil || result.Content[0].(*mcp.TextContent).Text != "this is "+name {

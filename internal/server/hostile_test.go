@@ -17,6 +17,9 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 )
 
 // awaitHeld waits until the quotas hold so much, in bytes, calls and streams.
@@ -34,7 +37,7 @@ func (l *liveServer) awaitHeld(t *testing.T, want [3]int) {
 func TestNothingIsHeldAfterwards(t *testing.T) { onBothBackends(t, nothingIsHeldAfterwards) }
 
 func nothingIsHeldAfterwards(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	m := server.NewMCPServer("t", "1")
 	m.AddTool(mcp.NewTool("waits"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		<-ctx.Done()
@@ -116,11 +119,11 @@ func nothingIsHeldAfterwards(t *testing.T, on setUp) {
 // A tool that panics ends the connection of its caller. It is no success, and on HTTP+SSE
 // it ends neither stream nor server.
 func TestPanicOfATool(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	m := server.NewMCPServer("t", "1")
 	m.AddTool(mcp.NewTool("panics"), func(context.Context, mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("tool") })
-	var log syncBuffer
-	l := startServer(t, i, func(c *Config) { c.MCP, c.Log = m, log.logger() })
+	var log binary.Output
+	l := startServer(t, i, func(c *Config) { c.MCP, c.Log = m, log.Logger() })
 	alice := l.clientFor(t, i, "alice")
 	body := strings.Replace(callWhoami, "whoami", "panics", 1)
 	r, err := http.NewRequestWithContext(t.Context(), "POST", l.url+"/mcp", strings.NewReader(body))
@@ -154,7 +157,7 @@ func TestPanicOfATool(t *testing.T) {
 func TestOneConnectionForManyUsers(t *testing.T) { onBothBackends(t, oneConnectionForManyUsers) }
 
 func oneConnectionForManyUsers(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, on(func(c *Config) { c.MaxBodyBytes = largestMessage }))
 	front := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Host = strings.TrimPrefix(l.url, "http://")
@@ -240,14 +243,14 @@ func oneConnectionForManyUsers(t *testing.T, on setUp) {
 func TestOwnersThatLookAlike(t *testing.T) { onBothBackends(t, ownersThatLookAlike) }
 
 func ownersThatLookAlike(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, on(func(c *Config) { c.Stateful, c.MaxSessions, c.MaxStreams = true, 1, 1 }))
 	client := func(subject, application string) *http.Client {
-		return clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": subject, "client_id": application}}))
+		return clientWith(t, i.Sign(t, issuer.Change{Claims: map[string]any{"aud": l.url + "/mcp", "sub": subject, "client_id": application}}))
 	}
 	alice := client("alice", "app")
 	session := l.begin(t, alice)
-	hash := (principal{l.layout.resource, i.url, "alice", "app"}).key()
+	hash := (principal{l.layout.resource, i.URL, "alice", "app"}).key()
 	for name, try := range map[string]struct {
 		c  *http.Client
 		id string

@@ -7,13 +7,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"mcp-login/test/issuer"
 )
 
 // Incidents TypeScript SDK CVE-2026-25536 and CVE-2026-111770: 50 clients at
 // once whose requests all have the id 0 each get their own answers, 2,000 in
 // all.
 func TestIncidentAnswersReachTheirOwnClients(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, nil)
 	const clients, calls = 50, 40
 	message := strings.Replace(callWhoami, `"id":1`, `"id":0`, 1)
@@ -21,7 +23,7 @@ func TestIncidentAnswersReachTheirOwnClients(t *testing.T) {
 	var wg sync.WaitGroup
 	for c := range clients {
 		want := fmt.Sprintf("user-%02d", c)
-		token := i.claim(t, "sub", want)
+		token := i.Claim(t, "sub", want)
 		wg.Go(func() {
 			for range calls {
 				resp := call(s, "POST", "/mcp", token, message)

@@ -14,6 +14,7 @@ import (
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"mcp-login/test/issuer"
 	"mcp-login/test/real"
 )
 
@@ -42,8 +43,8 @@ func claimsOf(t *testing.T, structured any, text string) map[string]any {
 // transports, with a JWT and an opaque token.
 func interop(t *testing.T, ask func(t *testing.T, l *liveServer, c *http.Client, sse bool) (tools, structured any, text string)) {
 	t.Helper()
-	i := newTestIssuer(t)
-	i.userinfo = answer(200, logtoClaims)
+	i := issuer.Start(t)
+	i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 	l := startServer(t, i, nil)
 	for token, want := range map[string]string{l.tokenFor(t, i, "alice"): "alice", "opaque-token": "u1"} {
 		for name, sse := range map[string]bool{"streamable": false, "sse": true} {
@@ -115,7 +116,7 @@ func TestInteropMCPGo(t *testing.T) {
 // Clients with sessions and without them on one endpoint, and bad input of a tool as a
 // tool result. Raw messages, so that no client helps.
 func TestAllRevisionsAreServedOnOneEndpoint(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, nil)
 	c := l.clientFor(t, i, "alice")
 	read := func(resp *http.Response) (int, string) {
@@ -155,7 +156,7 @@ func TestParallelClientsSeeThemselves(t *testing.T) { onBothBackends(t, parallel
 
 func parallelClientsSeeThemselves(t *testing.T, on setUp) {
 	real.Long(t, "10,000 calls")
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, on(nil))
 	const clients, calls = 50, 200
 	sessions := make([]*mcp.ClientSession, clients)

@@ -12,6 +12,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
 	"mcp-login/bearer"
+	"mcp-login/test/issuer"
 )
 
 // resourceMetadata is the document of RFC 9728 section 3.2, with the members that are sent.
@@ -45,11 +46,11 @@ func readPRM(t *testing.T, s http.Handler, path string) resourceMetadata {
 // Metadata at the path form and at the root, without a token, from
 // any page; resource byte for byte; no offline_access.
 func TestResourceMetadataIsInBothPlaces(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) { c.Scopes = []string{"openid", "offline_access", "openid", "email"} })
 	for _, path := range []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"} {
 		m := readPRM(t, s, path)
-		if m.Resource != testResource || !slices.Equal(m.AuthorizationServers, []string{i.url}) ||
+		if m.Resource != issuer.Resource || !slices.Equal(m.AuthorizationServers, []string{i.URL}) ||
 			!slices.Equal(m.ScopesSupported, []string{"openid", "email"}) ||
 			!slices.Equal(m.BearerMethodsSupported, []string{"header"}) {
 			t.Errorf("%s: %+v", path, m)
@@ -66,7 +67,7 @@ func TestResourceMetadataIsInBothPlaces(t *testing.T) {
 		resp.Header.Get("Allow") == "" {
 		t.Errorf("POST: %d", resp.StatusCode)
 	}
-	if n := i.metadataCalls.Load(); n != 0 {
+	if n := i.MetadataCalls.Load(); n != 0 {
 		t.Errorf("resource metadata needed the issuer %d times", n)
 	}
 }
@@ -116,7 +117,7 @@ func layoutCases() []layoutCase {
 // challenge's URL must be one the server answers, and the path form of RFC
 // 9728 section 3.1.
 func TestEveryKindOfResourceHasItsPlaces(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	for _, tt := range layoutCases() {
 		t.Run(tt.resource, func(t *testing.T) {
 			s := newServer(t, i, func(c *Config) { c.Resource = mustURL(t, tt.resource) })
@@ -145,7 +146,7 @@ func TestEveryKindOfResourceHasItsPlaces(t *testing.T) {
 				t.Errorf("resource of /sse %q", got)
 			}
 			for _, path := range tt.mcp {
-				token := i.token(t, tokenParts{claims: map[string]any{"aud": tt.resource}})
+				token := i.Sign(t, issuer.Change{Claims: map[string]any{"aud": tt.resource}})
 				if resp := call(s, "POST", path, token, callWhoami, "Host", "h.example"); resp.StatusCode != 200 {
 					t.Errorf("POST %s: %d", path, resp.StatusCode)
 				}
@@ -158,7 +159,7 @@ func TestEveryKindOfResourceHasItsPlaces(t *testing.T) {
 // were given. go-sdk and mcp-go want the identifier to equal the URL; the
 // TypeScript SDK wants a prefix on the same origin, which equality satisfies.
 func TestClientsAcceptTheMetadataOfBothEndpoints(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	srv := startServer(t, i, nil)
 	for _, endpoint := range []string{srv.url + "/mcp", srv.url + "/sse"} {
 		resp, err := http.Get(endpoint)
@@ -166,16 +167,16 @@ func TestClientsAcceptTheMetadataOfBothEndpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
-		metadata := bearerChallenge(t, resp)["resource_metadata"]
+		metadata := issuer.Challenge(t, resp)["resource_metadata"]
 		prm, err := oauthex.GetProtectedResourceMetadata(t.Context(), metadata, endpoint, http.DefaultClient)
-		if err != nil || prm.AuthorizationServers[0] != i.url {
+		if err != nil || prm.AuthorizationServers[0] != i.URL {
 			t.Errorf("go-sdk on %s: %+v, %v", endpoint, prm, err)
 		}
 		oauth := transport.NewOAuthHandler(transport.OAuthConfig{PKCEEnabled: true})
 		oauth.SetBaseURL(endpoint)
 		oauth.HandleUnauthorizedResponse(resp)
 		meta, err := oauth.GetServerMetadata(t.Context())
-		if err != nil || meta.Issuer != i.url {
+		if err != nil || meta.Issuer != i.URL {
 			t.Errorf("mcp-go on %s: %+v, %v", endpoint, meta, err)
 		}
 	}
@@ -184,12 +185,12 @@ func TestClientsAcceptTheMetadataOfBothEndpoints(t *testing.T) {
 // The issuer's metadata is relayed byte for byte for clients of 2025-03-26,
 // 503 while it cannot be had, 404 when the operator turned it off.
 func TestIssuerMetadataIsRelayedByteForByte(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, nil)
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
 		resp := call(s, "GET", path, "", "", "Mcp-Protocol-Version", "2025-03-26")
 		body, _ := io.ReadAll(resp.Body)
-		if resp.StatusCode != 200 || string(body) != i.document() ||
+		if resp.StatusCode != 200 || string(body) != i.Document() ||
 			resp.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s: %d %s", path, resp.StatusCode, body)
 		}
@@ -198,8 +199,8 @@ func TestIssuerMetadataIsRelayedByteForByte(t *testing.T) {
 			t.Errorf("%s turned off: %d", path, resp.StatusCode)
 		}
 	}
-	down := newTestIssuer(t)
-	down.metadata = answer(500, "")
+	down := issuer.Start(t)
+	down.Metadata = issuer.Answer(500, "")
 	if resp := call(newServer(t, down, nil), "GET", "/.well-known/oauth-authorization-server", "", ""); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("provider down: %d", resp.StatusCode)
 	}
@@ -208,7 +209,7 @@ func TestIssuerMetadataIsRelayedByteForByte(t *testing.T) {
 // RFC 9728 section 2: what people may be shown before they sign in. A server of
 // one's own is not called whoami.
 func TestAboutIsInTheMetadata(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	about := bearer.About{Name: "Notes", Documentation: "https://h.example/docs", Policy: "https://h.example/policy", Terms: "https://h.example/terms"}
 	for name, tt := range map[string]struct {
 		change func(*Config)

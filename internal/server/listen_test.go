@@ -4,13 +4,15 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"mcp-login/test/issuer"
 )
 
 // The acknowledgement of subscriptions/listen is there and comes first, also
 // when nothing can be subscribed to and the result follows at once. mcp-go alone
 // loses it now and then.
 func TestListenIsAcknowledgedFirst(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, nil)
 	c := l.clientFor(t, i, "alice")
 	for n := range 1000 {

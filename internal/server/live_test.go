@@ -14,6 +14,8 @@ import (
 	"github.com/mark3labs/mcp-go/client/transport"
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"mcp-login/test/issuer"
 )
 
 // liveServer is a whoami server on a loopback port that is also its resource.
@@ -23,7 +25,7 @@ type liveServer struct {
 	http *httptest.Server
 }
 
-func startServer(t *testing.T, i *testIssuer, change func(*Config)) *liveServer {
+func startServer(t *testing.T, i *issuer.Issuer, change func(*Config)) *liveServer {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,9 +48,9 @@ func startServer(t *testing.T, i *testIssuer, change func(*Config)) *liveServer 
 }
 
 // tokenFor issues a token of subject for this server.
-func (l *liveServer) tokenFor(t *testing.T, i *testIssuer, subject string) string {
+func (l *liveServer) tokenFor(t *testing.T, i *issuer.Issuer, subject string) string {
 	t.Helper()
-	return i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": subject}})
+	return i.Sign(t, issuer.Change{Claims: map[string]any{"aud": l.url + "/mcp", "sub": subject}})
 }
 
 // signedBy adds a token to every request, on a transport of its own.
@@ -204,7 +206,7 @@ func (l *liveServer) listen(t *testing.T, c *http.Client, more string) *http.Res
 }
 
 // clientFor is a client with a token of subject for this server.
-func (l *liveServer) clientFor(t *testing.T, i *testIssuer, subject string) *http.Client {
+func (l *liveServer) clientFor(t *testing.T, i *issuer.Issuer, subject string) *http.Client {
 	t.Helper()
 	return clientWith(t, l.tokenFor(t, i, subject))
 }

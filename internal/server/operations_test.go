@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"mcp-login/bearer"
+	"mcp-login/test/issuer"
 )
 
 func httptestGet(h http.Handler, path string) *httptest.ResponseRecorder {
@@ -108,18 +109,18 @@ func TestAClientCannotChooseItsAddress(t *testing.T) {
 // Token floods: an address is slowed down before its tokens are looked at, and
 // a page can read why.
 func TestAnAddressIsLimitedBeforeItsTokensAreLookedAt(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) { c.AddressRate = 0.1 }) // a burst of 1
 	if resp := call(s, "POST", "/mcp", "bad", callWhoami); resp.StatusCode != 401 {
 		t.Fatalf("first: %d", resp.StatusCode)
 	}
-	visits := i.userinfoCalls.Load()
+	visits := i.UserinfoCalls.Load()
 	const page = "http://localhost:6274"
 	resp := call(s, "POST", "/mcp", "worse", callWhoami, "Origin", page, "X-Forwarded-For", "1.2.3.4")
 	if resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "10" || resp.Header.Get("Access-Control-Allow-Origin") != page {
 		t.Errorf("second: %d %v", resp.StatusCode, resp.Header)
 	}
-	if i.userinfoCalls.Load() != visits {
+	if i.UserinfoCalls.Load() != visits {
 		t.Error("a refused request reached the provider")
 	}
 }
@@ -127,7 +128,7 @@ func TestAnAddressIsLimitedBeforeItsTokensAreLookedAt(t *testing.T) {
 // The rate of an address is that of all it asks for, and counted where it is exceeded; a
 // probe of the server's health is never too much.
 func TestAnAddressIsLimitedWhateverItAsksFor(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	registry := prometheus.NewRegistry()
 	s := newServer(t, i, func(c *Config) {
 		c.AddressRate = 0.1 // a burst of 1
@@ -162,17 +163,17 @@ func TestAnAddressIsLimitedWhateverItAsksFor(t *testing.T) {
 
 // A subject is limited whatever token or address it comes with; others are not.
 func TestASubjectIsLimitedWhateverItsTokenAndAddress(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) { c.SubjectRate = 0.1 })
 	alice := func(jti string) string {
-		return i.token(t, tokenParts{claims: map[string]any{"sub": "alice", "jti": jti}})
+		return i.Sign(t, issuer.Change{Claims: map[string]any{"sub": "alice", "jti": jti}})
 	}
 	for n, want := range []int{200, 429} {
 		if resp := call(s, "POST", "/mcp", alice(fmt.Sprint(n)), callWhoami); resp.StatusCode != want {
 			t.Errorf("request %d: %d, want %d", n, resp.StatusCode, want)
 		}
 	}
-	bob := i.token(t, tokenParts{claims: map[string]any{"sub": "bob"}})
+	bob := i.Sign(t, issuer.Change{Claims: map[string]any{"sub": "bob"}})
 	if resp := call(s, "POST", "/mcp", bob, callWhoami); resp.StatusCode != 200 {
 		t.Errorf("bob: %d", resp.StatusCode)
 	}
@@ -195,12 +196,12 @@ const callSlow = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name"
 // Calls that are answered are bounded; streams do not count, nor does a request
 // whose token is being checked.
 func TestCallsAtATimeAreBounded(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	asked, proceed, checking, checked := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
-	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+	i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 		close(checking)
 		<-checked
-		answer(200, logtoClaims)(w, r)
+		issuer.Answer(200, issuer.LogtoClaims)(w, r)
 	}
 	l := startServer(t, i, func(c *Config) { c.MaxConcurrent, c.MCP = 1, slowTools(asked, proceed) })
 	c := l.clientFor(t, i, "alice")
@@ -234,7 +235,7 @@ func TestCallsAtATimeAreBounded(t *testing.T) {
 // The operations handler: health always, readiness until the server begins to
 // stop, metrics that say what happened and in which no client's text appears.
 func TestOperationsTellHealthReadinessAndMetrics(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	registry := prometheus.NewPedanticRegistry()
 	l := startServer(t, i, func(c *Config) { c.Metrics = registry })
 	ops := l.OperationsHandler(registry)
@@ -282,7 +283,7 @@ func TestOperationsTellHealthReadinessAndMetrics(t *testing.T) {
 		t.Errorf("health of a server that stops: %d", rec.Code)
 	}
 	if _, err := New(Config{
-		Config: bearer.Config{Resource: mustURL(t, "http://127.0.0.1/mcp"), Issuer: i.url}, Operations: Operations{Metrics: registry},
+		Config: bearer.Config{Resource: mustURL(t, "http://127.0.0.1/mcp"), Issuer: i.URL}, Operations: Operations{Metrics: registry},
 	}); err == nil {
 		t.Error("metrics registered twice")
 	}
@@ -345,7 +346,7 @@ func TestEveryMistakeInTheLimitsIsReported(t *testing.T) {
 
 // CORS: a page may end its session and read its id.
 func TestPagesMayUseSessions(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), nil)
+	s := newServer(t, issuer.Start(t), nil)
 	resp := call(s, "OPTIONS", "/mcp", "", "", "Origin", "http://localhost:6274", "Access-Control-Request-Method", "DELETE")
 	h := resp.Header
 	if !strings.Contains(h.Get("Access-Control-Allow-Methods"), "DELETE") ||

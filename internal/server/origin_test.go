@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"mcp-login/test/issuer"
 )
 
 // A foreign Host is 403 on every path but the health check, with and without a
@@ -14,9 +16,9 @@ import (
 func TestForeignHostAndOriginAre403(t *testing.T) { onBothBackends(t, foreignHostAndOriginAre403) }
 
 func foreignHostAndOriginAre403(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, on(nil))
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	protected := []string{"/mcp", "/sse", "/messages?sessionId=x"}
 	open := []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-authorization-server", "/nothing"}
 	for _, path := range append(protected, open...) {
@@ -52,7 +54,7 @@ func foreignHostAndOriginAre403(t *testing.T, on setUp) {
 			t.Errorf("%s with two Origins: %d", path, resp.StatusCode)
 		}
 	}
-	if n := i.keyCalls.Load() + i.userinfoCalls.Load(); n != 0 {
+	if n := i.KeyCalls.Load() + i.UserinfoCalls.Load(); n != 0 {
 		t.Errorf("refused requests caused %d visits to the provider", n)
 	}
 }
@@ -60,12 +62,12 @@ func foreignHostAndOriginAre403(t *testing.T, on setUp) {
 // Absent, the resource's own, and loopback origins are fine, and a page of
 // such an origin can read the answer.
 func TestAllowedOrigins(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) {
 		c.Resource = mustURL(t, "https://Mcp.Example/mcp")
 		c.AllowedOrigins = []string{"https://app.example:8443"}
 	})
-	token := i.token(t, tokenParts{claims: map[string]any{"aud": "https://Mcp.Example/mcp"}})
+	token := i.Sign(t, issuer.Change{Claims: map[string]any{"aud": "https://Mcp.Example/mcp"}})
 	for _, from := range []string{
 		"https://mcp.example", "https://mcp.example:443", "http://localhost:6274", "http://127.0.0.1:1",
 		"http://[::1]:9", "https://app.example:8443",
@@ -92,7 +94,7 @@ func TestAllowedOrigins(t *testing.T) {
 // loopback names on a loopback connection only, and what is configured. With
 // mcp-go's own check a proxy on the same machine would get 403.
 func TestHostsBehindAProxy(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), func(c *Config) {
+	s := newServer(t, issuer.Start(t), func(c *Config) {
 		c.Resource = mustURL(t, "https://mcp.example/mcp")
 		c.AllowedHosts = []string{"whoami:3001"}
 	})
@@ -133,7 +135,7 @@ func TestHostsBehindAProxy(t *testing.T) {
 // as a proxy on the same machine sends it, and a stream that no page of
 // another origin may read.
 func TestProxyOnTheSameMachine(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, func(c *Config) { c.AllowedHosts = []string{"mcp.example"} })
 	c := l.clientFor(t, i, "alice")
 	send := func(method, path, body string, header ...string) *http.Response {

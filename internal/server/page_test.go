@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"mcp-login/bearer"
+	"mcp-login/test/issuer"
 )
 
 // The page for people names this server and nothing from elsewhere, needs no
 // token, and its policy allows nothing but what is on it. The provider is asked once.
 func TestPageHasNothingFromElsewhere(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) {
 		c.Resource = mustURL(t, "https://h.example/sub/mcp")
 		c.AllowedHosts = []string{"127.0.0.1:3001"}
@@ -28,7 +29,7 @@ func TestPageHasNothingFromElsewhere(t *testing.T) {
 		for _, want := range []string{
 			"https://h.example/sub/mcp", "https://h.example/sub/sse", "&#34;command&#34;: &#34;mcp-login&#34;",
 			`href="https://h.example/.well-known/oauth-protected-resource/sub/mcp"`, `href="https://h.example/sub/healthz"`,
-			"claude mcp add", "prefers-color-scheme: dark", i.url,
+			"claude mcp add", "prefers-color-scheme: dark", i.URL,
 		} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%s: %q is missing", path, want)
@@ -55,7 +56,7 @@ func TestPageHasNothingFromElsewhere(t *testing.T) {
 	if resp := call(s, "GET", "/", "", "", "Host", "evil.example"); resp.StatusCode != 403 {
 		t.Errorf("S13, a foreign Host: %d", resp.StatusCode)
 	}
-	if n := i.metadataCalls.Load(); n > 1 {
+	if n := i.MetadataCalls.Load(); n > 1 {
 		t.Errorf("the provider was asked %d times", n)
 	}
 }
@@ -95,23 +96,23 @@ func TestPageClientID(t *testing.T) {
 		"down, with known ones": {down: true, clients: []string{"a"}, id: "CLIENT_ID", asks: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			i := newTestIssuer(t)
-			i.metadata = func(w http.ResponseWriter, r *http.Request) {
+			i := issuer.Start(t)
+			i.Metadata = func(w http.ResponseWriter, r *http.Request) {
 				if tt.down {
 					http.Error(w, "down", http.StatusInternalServerError)
 					return
 				}
-				answer(200, `{"issuer":"`+i.url+`","jwks_uri":"`+i.url+`/jwks",`+tt.members+`}`)(w, r)
+				issuer.Answer(200, `{"issuer":"`+i.URL+`","jwks_uri":"`+i.URL+`/jwks",`+tt.members+`}`)(w, r)
 			}
 			s := newServer(t, i, func(c *Config) { c.PublicClient, c.Clients = tt.public, tt.clients })
 			resp := call(s, "GET", "/", "", "")
 			body := readPage(t, resp)
 			lines := []string{
-				"mcp-login login --client-id " + tt.id + " " + testResource + "<", " --write -- --client-id " + tt.id + "<",
-				"claude mcp add --transport http --client-id " + tt.id + " whoami " + testResource + "<",
+				"mcp-login login --client-id " + tt.id + " " + issuer.Resource + "<", " --write -- --client-id " + tt.id + "<",
+				"claude mcp add --transport http --client-id " + tt.id + " whoami " + issuer.Resource + "<",
 			}
 			if tt.id == "" {
-				lines = []string{"mcp-login login " + testResource + "<", " --write<", "http whoami " + testResource + "<"}
+				lines = []string{"mcp-login login " + issuer.Resource + "<", " --write<", "http whoami " + issuer.Resource + "<"}
 			}
 			for _, want := range lines {
 				if !strings.Contains(body, want) {
@@ -127,7 +128,7 @@ func TestPageClientID(t *testing.T) {
 			if got := resp.Header.Get("Cache-Control"); got != cmp.Or(tt.cache, "public, max-age=300") {
 				t.Errorf("Cache-Control %q", got)
 			}
-			if tt.public != "" && i.metadataCalls.Load() != 0 {
+			if tt.public != "" && i.MetadataCalls.Load() != 0 {
 				t.Error("the provider was asked for nothing")
 			}
 		})
@@ -136,8 +137,8 @@ func TestPageClientID(t *testing.T) {
 
 // A provider that does not answer delays the page no longer than it may.
 func TestPageOfSilentIssuer(t *testing.T) {
-	simulated(t, nil, func(t *testing.T, i *testIssuer, s *Server) {
-		i.metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.Metadata = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 		began := time.Now()
 		resp := call(s, "GET", "/", "", "")
 		if waited := time.Since(began); resp.StatusCode != 200 || waited != registrationWait {
@@ -152,14 +153,14 @@ func TestPageOfInstalling(t *testing.T) {
 		"":                              "With Go, in a clone of its repository",
 		"https://h.example/get?a=1&b=2": `<a href="https://h.example/get?a=1&amp;b=2">`,
 	} {
-		s := newServer(t, newTestIssuer(t), func(c *Config) { c.InstallPage = address })
+		s := newServer(t, issuer.Start(t), func(c *Config) { c.InstallPage = address })
 		body, _ := io.ReadAll(call(s, "GET", "/", "", "").Body)
 		if !strings.Contains(string(body), want) || !strings.Contains(string(body), `href="#install"`) {
 			t.Errorf("%q: %q is missing in\n%s", address, want, body)
 		}
 	}
 	for _, address := range []string{"javascript:alert(1)", "mcp-login", "/install", "ftp://h.example/"} {
-		if _, err := New(Config{InstallPage: address, Config: bearer.Config{Resource: mustURL(t, testResource), Issuer: "https://id.example"}}); err == nil {
+		if _, err := New(Config{InstallPage: address, Config: bearer.Config{Resource: mustURL(t, issuer.Resource), Issuer: "https://id.example"}}); err == nil {
 			t.Errorf("%s was taken", address)
 		}
 	}
@@ -167,7 +168,7 @@ func TestPageOfInstalling(t *testing.T) {
 
 // A resource's address cannot break out of where it stands.
 func TestPageEscapes(t *testing.T) {
-	s := newServer(t, newTestIssuer(t), func(c *Config) {
+	s := newServer(t, issuer.Start(t), func(c *Config) {
 		c.Resource = mustURL(t, "https://h.example/%3Cscript%3E'%22/mcp")
 		c.AllowedHosts = []string{"127.0.0.1:3001"}
 		c.Version = `</footer><script>alert(1)</script>`

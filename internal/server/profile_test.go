@@ -10,26 +10,28 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"mcp-login/bearer"
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 )
 
 // A token that names nobody is told of in the answer's _meta each time, and in the log
 // once for each kind of token; no token and no claim goes into either.
 func TestNoProfileIsToldOf(t *testing.T) {
-	i := newTestIssuer(t)
-	log := &syncBuffer{}
-	s := newServer(t, i, func(c *Config) { c.Log = log.logger() })
-	i.userinfo = answer(200, `{"sub":"subject-0815","email":null,"name":""}`)
-	bare := i.token(t, tokenParts{claims: map[string]any{"sub": "subject-0815", "email": nil, "name": nil}})
+	i := issuer.Start(t)
+	log := &binary.Output{}
+	s := newServer(t, i, func(c *Config) { c.Log = log.Logger() })
+	i.Userinfo = issuer.Answer(200, `{"sub":"subject-0815","email":null,"name":""}`)
+	bare := i.Sign(t, issuer.Change{Claims: map[string]any{"sub": "subject-0815", "email": nil, "name": nil}})
 	for token, told := range map[string]bool{
 		bare:                            true,
 		"opaque-0815":                   true,
-		i.claim(t, "username", "alice"): false,
-		i.claim(t, "preferred_username", "alice"): false,
-		i.claim(t, "name", "Alice"):               false,
-		i.claim(t, "email", "a@example.test"):     false,
-		i.claim(t, "email", ""):                   true,
-		i.claim(t, "name", []string{"Alice"}):     true,
-		i.claim(t, "sub", "app"):                  false, // a client that signs in as itself
+		i.Claim(t, "username", "alice"): false,
+		i.Claim(t, "preferred_username", "alice"): false,
+		i.Claim(t, "name", "Alice"):               false,
+		i.Claim(t, "email", "a@example.test"):     false,
+		i.Claim(t, "email", ""):                   true,
+		i.Claim(t, "name", []string{"Alice"}):     true,
+		i.Claim(t, "sub", "app"):                  false, // a client that signs in as itself
 	} {
 		for range 2 {
 			body, err := io.ReadAll(call(s, "POST", "/mcp", token, callWhoami, "Accept", "application/json, text/event-stream").Body)
@@ -56,8 +58,8 @@ func TestNoProfileIsToldOf(t *testing.T) {
 
 // However many issuers a verifier of somebody else invents, the log stays bounded.
 func TestProfileKindsAreBounded(t *testing.T) {
-	log := &syncBuffer{}
-	s := newServer(t, newTestIssuer(t), func(c *Config) { c.Log = log.logger() })
+	log := &binary.Output{}
+	s := newServer(t, issuer.Start(t), func(c *Config) { c.Log = log.Logger() })
 	for k := range 10 * maxProfileKinds {
 		s.backend.(*whoami).noteProfile(bearer.Identity{Subject: "s", Issuer: "https://" + strings.Repeat("x", k) + ".example"}, &mcp.CallToolResult{})
 	}
@@ -76,11 +78,11 @@ func TestPageHasTheProfileSection(t *testing.T) {
 
 // The log says which required claim a token lacks.
 func TestMissingClaimIsNamed(t *testing.T) {
-	i := newTestIssuer(t)
-	log := &syncBuffer{}
-	s := newServer(t, i, func(c *Config) { c.Log = log.logger() })
+	i := issuer.Start(t)
+	log := &binary.Output{}
+	s := newServer(t, i, func(c *Config) { c.Log = log.Logger() })
 	for _, name := range []string{"exp", "aud", "iss", "sub"} {
-		if resp := call(s, "POST", "/mcp", i.claim(t, name, nil), callWhoami); resp.StatusCode != 401 {
+		if resp := call(s, "POST", "/mcp", i.Claim(t, name, nil), callWhoami); resp.StatusCode != 401 {
 			t.Errorf("%s: %d", name, resp.StatusCode)
 		}
 		if !strings.Contains(log.String(), "a required claim is missing: "+name) {
@@ -92,9 +94,9 @@ func TestMissingClaimIsNamed(t *testing.T) {
 // What the Inspector asks of a tool: a title of its own, and a schema in which no type is
 // a list (strict mode of JSON Schema validators). The answer still fits, null included.
 func TestToolsPleaseStrictClients(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, func(c *Config) { c.ToolScopes = map[string][]string{toolDetails: {"mcp:read"}} })
-	body, err := io.ReadAll(call(s, "POST", "/mcp", i.token(t, tokenParts{}), `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "Accept", "application/json, text/event-stream").Body)
+	body, err := io.ReadAll(call(s, "POST", "/mcp", i.Sign(t, issuer.Change{}), `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "Accept", "application/json, text/event-stream").Body)
 	if err != nil {
 		t.Fatal(err)
 	}

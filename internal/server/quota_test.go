@@ -15,6 +15,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"mcp-login/test/issuer"
 )
 
 // A quota keeps both bounds under any order of events, gives back everything,
@@ -73,11 +75,11 @@ func held(s *Server) [3]int {
 func TestOneUserCannotTakeAllCalls(t *testing.T) { onBothBackends(t, oneUserCannotTakeAllCalls) }
 
 func oneUserCannotTakeAllCalls(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	asked, proceed := make(chan struct{}), make(chan struct{})
 	l := startServer(t, i, on(func(c *Config) { c.MaxConcurrent, c.MaxCalls, c.MCP = 3, 2, slowTools(asked, proceed) }))
 	token := func(user, client string) string {
-		return i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": user, "client_id": client}})
+		return i.Sign(t, issuer.Change{Claims: map[string]any{"aud": l.url + "/mcp", "sub": user, "client_id": client}})
 	}
 	alice, again, bob := clientWith(t, token("alice", "one")), clientWith(t, token("alice", "two")), clientWith(t, token("bob", "one"))
 	stream := openStream(t, l.url, again)
@@ -125,7 +127,7 @@ func oneUserCannotTakeAllCalls(t *testing.T, on setUp) {
 func TestListenStreamsAreCounted(t *testing.T) { onBothBackends(t, listenStreamsAreCounted) }
 
 func listenStreamsAreCounted(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, on(func(c *Config) {
 		c.MaxStreams, c.MaxCalls = 2, 1
 		c.MCP = server.NewMCPServer("changes", "1", server.WithToolCapabilities(true))
@@ -156,7 +158,7 @@ func listenStreamsAreCounted(t *testing.T, on setUp) {
 func TestBodyBytesAreBounded(t *testing.T) { onBothBackends(t, bodyBytesAreBounded) }
 
 func bodyBytesAreBounded(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, on(nil))
 	l.limits.bodies = newQuota(8<<20+4<<10, 5<<20)
 	open := func(user string, size int) net.Conn {
@@ -228,7 +230,7 @@ func bodyBytesAreBounded(t *testing.T, on setUp) {
 // A client of HTTP+SSE that reads nothing cannot have any number of answers
 // waiting: each keeps its place until it is written.
 func TestAnswersThatNobodyReadsAreBounded(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	large := strings.Repeat("x", 1<<20)
 	l := startServer(t, i, func(c *Config) {
 		c.MaxCalls = 4
@@ -274,9 +276,9 @@ func noFewerValuesAreCountedThanADecoderMakes(t *testing.T, on setUp) {
 			t.Errorf("%s: %d, want %d", text, got, want)
 		}
 	}
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, on(nil))
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	args := func(list string) string {
 		return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami","arguments":{"a":` + list + `}}}`
 	}
@@ -301,7 +303,7 @@ func noFewerValuesAreCountedThanADecoderMakes(t *testing.T, on setUp) {
 // Nobody cancels what somebody else has asked for, whatever the id, revision and
 // transport: each caller's ids are its own.
 func TestNobodyCancelsCallsOfOthers(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	asked, ended, proceed := make(chan struct{}), make(chan struct{}, 8), make(chan struct{})
 	m := server.NewMCPServer("slow", "1")
 	m.AddTool(mcp.NewTool("slow"), func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {

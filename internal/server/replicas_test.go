@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // wire is a bus between two servers of this test, which are called a and b.
@@ -29,7 +31,7 @@ func (w *wire) Request(ctx context.Context, replica string, m []byte) ([]byte, e
 	return w.other.answer(ctx, m), nil
 }
 
-func wired(t *testing.T, i *testIssuer, change ...func(*Config)) (a, b *liveServer) {
+func wired(t *testing.T, i *issuer.Issuer, change ...func(*Config)) (a, b *liveServer) {
 	t.Helper()
 	left, right := &wire{name: "a"}, &wire{name: "b"}
 	left.other, right.other = right, left
@@ -46,16 +48,16 @@ func wired(t *testing.T, i *testIssuer, change ...func(*Config)) (a, b *liveServ
 // A token that one replica finds revoked is forgotten by the others,
 // however good it was there a moment ago.
 func TestRevocationReachesTheOtherReplica(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	a, b := wired(t, i, func(c *Config) { c.CacheTTL = time.Nanosecond }) // a checks each time
-	i.userinfo = answer(200, logtoClaims)
+	i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 	c := clientWith(t, "opaque")
 	for _, url := range []string{a.url, b.url} {
 		if resp := post(t, c, url+"/mcp", callWhoami); resp.StatusCode != 200 {
 			t.Fatalf("good at first: %d", resp.StatusCode)
 		}
 	}
-	i.userinfo = serveUnknownToken
+	i.Userinfo = issuer.UnknownToken
 	if resp := post(t, c, b.url+"/mcp", callWhoami); resp.StatusCode != 200 {
 		t.Fatalf("b does not remember: %d", resp.StatusCode)
 	}
@@ -70,9 +72,9 @@ func TestRevocationReachesTheOtherReplica(t *testing.T) {
 // A message for a session at the other replica is answered there, with claims
 // as exact as those of a token verified there; nonsense on the bus harms nobody.
 func TestMessageForTheOtherReplica(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	a, b := wired(t, i)
-	token := i.token(t, tokenParts{claims: map[string]any{"aud": a.url + "/mcp", "big": uint64(12345678901234567890)}})
+	token := i.Sign(t, issuer.Change{Claims: map[string]any{"aud": a.url + "/mcp", "big": uint64(12345678901234567890)}})
 	c := clientWith(t, token)
 	s := openStream(t, a.url, c)
 	if resp := post(t, c, b.url+s.endpoint, callWhoami); resp.StatusCode != http.StatusAccepted {
@@ -81,7 +83,7 @@ func TestMessageForTheOtherReplica(t *testing.T) {
 	if _, data := s.next(t); !strings.Contains(data, `"big":12345678901234567890`) {
 		t.Errorf("answer %s", data)
 	}
-	mallory := clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": a.url + "/mcp", "sub": "mallory"}}))
+	mallory := clientWith(t, i.Sign(t, issuer.Change{Claims: map[string]any{"aud": a.url + "/mcp", "sub": "mallory"}}))
 	if resp := post(t, mallory, b.url+s.endpoint, callWhoami); resp.StatusCode != 404 {
 		t.Errorf("S11, somebody else at b: %d", resp.StatusCode)
 	}
@@ -106,7 +108,7 @@ type sharing struct {
 // began at one of them is none at the other, on both transports, though user,
 // issuer and application are the same.
 func TestSessionsAreOfOneResource(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	left, right := &wire{name: "a"}, &wire{name: "b"}
 	left.other, right.other = right, left
 	store := newMemorySessions()
@@ -132,7 +134,7 @@ func TestSessionsAreOfOneResource(t *testing.T) {
 	// Each application counts for its user: no number of them brings more.
 	l := startServer(t, i, func(c *Config) { c.Stateful, c.MaxSessions = true, 2 })
 	for n, want := range []int{200, 200, 429} {
-		c := clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": "alice", "client_id": strings.Repeat("x", n+1)}}))
+		c := clientWith(t, i.Sign(t, issuer.Change{Claims: map[string]any{"aud": l.url + "/mcp", "sub": "alice", "client_id": strings.Repeat("x", n+1)}}))
 		if resp := l.send(t, c, "POST", initialize); resp.StatusCode != want || want == 429 && resp.Header.Get("Retry-After") == "" {
 			t.Errorf("application %d: %d, want %d", n, resp.StatusCode, want)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"mcp-login/bearer"
+	"mcp-login/test/issuer"
 )
 
 const callDetails = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"whoami_details","arguments":{}}}`
@@ -26,7 +27,7 @@ func withToolScopes(c *Config) {
 // client should have then: the server's, the tool's, and what it has already, or the
 // next token would lack that.
 func TestToolsNeedTheirScopes(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, withToolScopes)
 	all := "openid whoami:read whoami:details whoami:audit"
 	tests := map[string]struct {
@@ -45,7 +46,7 @@ func TestToolsNeedTheirScopes(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			token := i.claim(t, "scope", tt.scope)
+			token := i.Claim(t, "scope", tt.scope)
 			resp := call(s, "POST", "/mcp", token, tt.message)
 			if tt.want == "" {
 				if resp.StatusCode == 403 {
@@ -56,22 +57,22 @@ func TestToolsNeedTheirScopes(t *testing.T) {
 			if resp.StatusCode != 403 {
 				t.Fatalf("status %d", resp.StatusCode)
 			}
-			got := bearerChallenge(t, resp)
+			got := issuer.Challenge(t, resp)
 			if got["error"] != "insufficient_scope" || got["scope"] != tt.want || got["error_description"] == "" ||
 				got["resource_metadata"] != "http://127.0.0.1:3001/.well-known/oauth-protected-resource/mcp" {
 				t.Errorf("challenge %v", got)
 			}
-			if code := errorCode(t, resp); code != "insufficient_scope" {
+			if code := issuer.ErrorCode(t, resp); code != "insufficient_scope" {
 				t.Errorf("body %s", code)
 			}
 		})
 	}
 	// Who begins is told to ask for little.
-	if got := bearerChallenge(t, call(s, "POST", "/mcp", "", callDetails))["scope"]; got != "openid whoami:read" {
+	if got := issuer.Challenge(t, call(s, "POST", "/mcp", "", callDetails))["scope"]; got != "openid whoami:read" {
 		t.Errorf("401 names %q", got)
 	}
 	// Opaque tokens by userinfo tell no scopes, so they have none.
-	i.userinfo = answer(200, logtoClaims)
+	i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 	if resp := call(s, "POST", "/mcp", "opaque", callWhoami); resp.StatusCode != 403 {
 		t.Errorf("opaque: %d", resp.StatusCode)
 	}
@@ -79,16 +80,16 @@ func TestToolsNeedTheirScopes(t *testing.T) {
 
 // The same on HTTP+SSE: the message that is posted gets the challenge.
 func TestToolScopesOnLegacySSE(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, withToolScopes)
-	token := i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "scope": "whoami:read"}})
+	token := i.Sign(t, issuer.Change{Claims: map[string]any{"aud": l.url + "/mcp", "scope": "whoami:read"}})
 	c := clientWith(t, token)
 	s := openStream(t, l.url, c)
 	resp := post(t, c, l.url+s.endpoint, callDetails)
 	if resp.StatusCode != 403 {
 		t.Fatalf("status %d", resp.StatusCode)
 	}
-	if got := bearerChallenge(t, resp)["resource_metadata"]; got != l.url+"/.well-known/oauth-protected-resource/sse" {
+	if got := issuer.Challenge(t, resp)["resource_metadata"]; got != l.url+"/.well-known/oauth-protected-resource/sse" {
 		t.Errorf("metadata %s", got)
 	}
 	if resp := post(t, c, l.url+s.endpoint, callWhoami); resp.StatusCode != 202 {
@@ -103,7 +104,7 @@ func TestToolScopesOfAToolThatIsNotThere(t *testing.T) {
 		"whoami's own": {Config: bearer.Config{ToolScopes: map[string][]string{"whoani": {"x"}}}},
 		"one's own":    {MCP: named("x"), Config: bearer.Config{ToolScopes: map[string][]string{"name": {"x"}, "whoami": {"x"}}}},
 	} {
-		cfg.Resource, cfg.Issuer = mustURL(t, testResource), "https://id.example"
+		cfg.Resource, cfg.Issuer = mustURL(t, issuer.Resource), "https://id.example"
 		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), "there is no tool") || strings.Contains(err.Error(), `"name"`) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -113,9 +114,9 @@ func TestToolScopesOfAToolThatIsNotThere(t *testing.T) {
 // The second tool: there only if it has a scope, and it tells how the call is
 // authorized.
 func TestDetailsToolIsThereOnlyWithAScope(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, withToolScopes)
-	token := i.token(t, tokenParts{claims: map[string]any{
+	token := i.Sign(t, issuer.Change{Claims: map[string]any{
 		"aud": l.url + "/mcp", "scope": "whoami:details whoami:audit", "exp": 1999999999,
 	}})
 	session := connectSDK(t, &mcp.StreamableClientTransport{Endpoint: l.url + "/mcp", HTTPClient: clientWith(t, token)})
@@ -128,7 +129,7 @@ func TestDetailsToolIsThereOnlyWithAScope(t *testing.T) {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	got := claimsOf(t, result.StructuredContent, result.Content[0].(*mcp.TextContent).Text)
-	if got["sub"] != "alice" || got["iss"] != i.url || got["client_id"] != "app" || got["resource"] != l.url+"/mcp" ||
+	if got["sub"] != "alice" || got["iss"] != i.URL || got["client_id"] != "app" || got["resource"] != l.url+"/mcp" ||
 		got["expires"] != "2033-05-18T03:33:19Z" || fmt.Sprint(got["scopes"]) != "[whoami:details whoami:audit]" {
 		t.Errorf("%v", got)
 	}
@@ -170,7 +171,7 @@ func ambiguous(honest string) []string {
 // parsers read differently could be allowed as one thing and run as another.
 // Every such message is refused, and the tool does not run.
 func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	var ran atomic.Int64
 	m := mcpserver.NewMCPServer("test", "1")
 	m.AddTool(mcpgo.NewTool("secret"), func(context.Context, mcpgo.CallToolRequest) (*mcpgo.CallToolResult, error) {
@@ -180,7 +181,7 @@ func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
 	s := newServer(t, i, func(c *Config) {
 		c.MCP, c.ToolScopes = m, map[string][]string{"secret": {"secret:run"}}
 	})
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	const honest = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"secret","arguments":{}}}`
 	if resp := call(s, "POST", "/mcp", token, honest); resp.StatusCode != 403 {
 		t.Fatalf("honest message: %d", resp.StatusCode)
@@ -226,7 +227,7 @@ func TestIncidentAmbiguousMessagesDoNotGetPastTheScopes(t *testing.T) {
 	if out := fmt.Sprintf("%+v", m.HandleMessage(ctx, []byte(honest))); ran.Load() != 0 || !strings.Contains(out, "insufficient scope") {
 		t.Errorf("without the first check: %s", out)
 	}
-	good := i.claim(t, "scope", "secret:run")
+	good := i.Claim(t, "scope", "secret:run")
 	if resp := call(s, "POST", "/mcp", good, honest); resp.StatusCode != 200 || ran.Load() != 1 {
 		t.Errorf("with the scope: %d, ran %d times", resp.StatusCode, ran.Load())
 	}

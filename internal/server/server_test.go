@@ -14,17 +14,18 @@ import (
 	"testing"
 
 	"mcp-login/bearer"
+	"mcp-login/test/issuer"
 )
 
 // Close ends open streams of both kinds, lets a call under way finish, and
 // refuses what comes after.
 func TestCloseEndsStreamsAndWaitsForCalls(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	asked, proceed := make(chan struct{}), make(chan struct{})
-	i.userinfo = func(w http.ResponseWriter, r *http.Request) {
+	i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
 		close(asked)
 		<-proceed
-		answer(200, logtoClaims)(w, r)
+		issuer.Answer(200, issuer.LogtoClaims)(w, r)
 	}
 	l := startServer(t, i, nil)
 	c := l.clientFor(t, i, "alice")
@@ -95,7 +96,7 @@ func TestWhatCloseEndsAtOnce(t *testing.T) {
 			t.Errorf("%+v: %t", tt, got)
 		}
 	}
-	s := newServer(t, newTestIssuer(t), nil)
+	s := newServer(t, issuer.Start(t), nil)
 	message, cancel := endedBy(t.Context(), s.life)
 	defer cancel()
 	stream, cancel := endedBy(message, s.streams)
@@ -111,10 +112,10 @@ func TestWhatCloseEndsAtOnce(t *testing.T) {
 
 // Close gives up on a call that does not end, and says so.
 func TestCloseIsBounded(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	asked, proceed := make(chan struct{}), make(chan struct{})
 	defer close(proceed)
-	i.userinfo = func(http.ResponseWriter, *http.Request) {
+	i.Userinfo = func(http.ResponseWriter, *http.Request) {
 		close(asked)
 		<-proceed
 	}
@@ -142,17 +143,17 @@ func TestCloseIsBounded(t *testing.T) {
 func TestNoTokenInTheLog(t *testing.T) { onBothBackends(t, noTokenInTheLog) }
 
 func noTokenInTheLog(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	var buf bytes.Buffer
 	s := newServer(t, i, on(func(c *Config) {
 		c.Log = slog.New(slog.NewJSONHandler(&buf, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}))
 	const mark = "SeCrEtMaRk"
-	good := i.token(t, tokenParts{claims: map[string]any{"jti": mark}})
+	good := i.Sign(t, issuer.Change{Claims: map[string]any{"jti": mark}})
 	tokens := []string{
 		good, mark + "opaque", good[:len(good)-4] + "AAAA", mark + "." + mark + "." + mark,
-		i.token(t, tokenParts{header: map[string]any{"kid": mark}}),
-		i.token(t, tokenParts{claims: map[string]any{"aud": mark, "sub": mark}}),
+		i.Sign(t, issuer.Change{Header: map[string]any{"kid": mark}}),
+		i.Sign(t, issuer.Change{Claims: map[string]any{"aud": mark, "sub": mark}}),
 		base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"`+mark+`"}`)) + "." + base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"`+mark+`"}`)) + ".x",
 	}
 	for _, token := range tokens {
@@ -166,7 +167,7 @@ func noTokenInTheLog(t *testing.T, on setUp) {
 		call(s, "POST", "/mcp", "", callWhoami, "Authorization", "Bearer "+token, "Authorization", "Bearer x")
 		call(s, token, "/mcp", token, callWhoami, "X-Request-Id", mark)
 	}
-	i.userinfo = answer(500, mark)
+	i.Userinfo = issuer.Answer(500, mark)
 	call(s, "POST", "/mcp", mark+"2", callWhoami)
 	log := buf.String()
 	if log == "" {
@@ -241,7 +242,7 @@ func TestEveryConfigMistakeIsReported(t *testing.T) {
 func TestHealthAndUnknownPaths(t *testing.T) { onBothBackends(t, healthAndUnknownPaths) }
 
 func healthAndUnknownPaths(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, on(nil))
 	if resp := call(s, "GET", "/healthz", "", ""); resp.StatusCode != 200 {
 		t.Errorf("health: %d", resp.StatusCode)
@@ -249,13 +250,13 @@ func healthAndUnknownPaths(t *testing.T, on setUp) {
 	if resp := call(s, "POST", "/healthz", "", "{}"); resp.StatusCode != 405 {
 		t.Errorf("POST health: %d", resp.StatusCode)
 	}
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	for _, path := range []string{"/x", "/mcp/", "//mcp", "/MCP", "/mcp/x", "/%6dcp", "/sse/", "/message"} {
 		if resp := call(s, "POST", path, token, callWhoami); resp.StatusCode != 404 {
 			t.Errorf("%s: %d", path, resp.StatusCode)
 		}
 	}
-	if i.metadataCalls.Load() != 0 {
+	if i.MetadataCalls.Load() != 0 {
 		t.Error("the provider was asked")
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"mcp-login/test/issuer"
 )
 
 const pingMessage = `{"jsonrpc":"2.0","id":7,"method":"ping"}`
@@ -15,7 +17,7 @@ const pingMessage = `{"jsonrpc":"2.0","id":7,"method":"ping"}`
 func TestSessionBelongsToItsOwner(t *testing.T) { onBothBackends(t, sessionBelongsToItsOwner) }
 
 func sessionBelongsToItsOwner(t *testing.T, on setUp) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, on(nil))
 	owner := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, owner)
@@ -29,7 +31,7 @@ func sessionBelongsToItsOwner(t *testing.T, on setUp) {
 	var bodies []string
 	for name, claims := range foreign {
 		claims["aud"] = l.url + "/mcp"
-		c := clientWith(t, i.token(t, tokenParts{claims: claims}))
+		c := clientWith(t, i.Sign(t, issuer.Change{Claims: claims}))
 		resp := post(t, c, target, pingMessage)
 		if resp.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d, want 404", name, resp.StatusCode)
@@ -70,7 +72,7 @@ func withoutRequestID(resp *http.Response, body []byte) string {
 
 // Session ids are random, and end with their stream.
 func TestSessionIDsAreRandomAndEnd(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, nil)
 	c := l.clientFor(t, i, "alice")
 	seen := map[string]bool{}
@@ -95,7 +97,7 @@ func TestSessionIDsAreRandomAndEnd(t *testing.T) {
 // One caller cannot hold any number of streams, and does not take them from
 // others; all together have a bound as well.
 func TestStreamsAreBounded(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, func(c *Config) { c.MaxStreams, c.TotalStreams = 2, 3 })
 	greedy := l.clientFor(t, i, "greedy")
 	first := openStream(t, l.url, greedy)
@@ -126,9 +128,9 @@ func TestStreamsAreBounded(t *testing.T) {
 // are 405, with a guessed session id or Last-Event-ID as well, and a client's
 // session id is ignored.
 func TestStreamableHasNoSessions(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	s := newServer(t, i, nil)
-	token := i.token(t, tokenParts{})
+	token := i.Sign(t, issuer.Change{})
 	for _, method := range []string{"GET", "DELETE", "HEAD", "PUT", "OPTIONS"} {
 		for _, version := range []string{"", "2025-11-25", "2026-07-28"} {
 			resp := call(s, method, "/mcp", token, "", "Mcp-Session-Id", "guess", "Last-Event-ID", "1",

@@ -14,6 +14,8 @@ import (
 	"github.com/mark3labs/mcp-go/client/transport"
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"mcp-login/test/issuer"
 )
 
 const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",` +
@@ -39,7 +41,7 @@ func (l *liveServer) send(t *testing.T, c *http.Client, method, body string, hea
 // another principal, on no method, with or without Last-Event-ID, and cannot be
 // told from one that does not exist.
 func TestStatefulSessionBelongsToItsOwner(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful = true })
 	alice := l.clientFor(t, i, "alice")
 	session := l.begin(t, alice)
@@ -49,7 +51,7 @@ func TestStatefulSessionBelongsToItsOwner(t *testing.T) {
 	}
 	for name, claims := range foreign {
 		claims["aud"] = l.url + "/mcp"
-		c := clientWith(t, i.token(t, tokenParts{claims: claims}))
+		c := clientWith(t, i.Sign(t, issuer.Change{Claims: claims}))
 		for _, try := range []struct {
 			method, body string
 			header       []string
@@ -93,7 +95,7 @@ func TestStatefulSessionBelongsToItsOwner(t *testing.T) {
 // The life of a session: GET holds a stream open, DELETE ends both, and what
 // comes later is 404.
 func TestStatefulSessionEnds(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful, c.Heartbeat = true, time.Hour })
 	c := l.clientFor(t, i, "alice")
 	session, other := l.begin(t, c), l.begin(t, c)
@@ -135,7 +137,7 @@ func TestStatefulSessionEnds(t *testing.T) {
 // Clients of 2026-07-28 have no sessions on the same endpoint: no id is
 // minted or needed, GET and DELETE are 405.
 func TestStatelessClientsHaveNoSessionsBesideStatefulOnes(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful = true })
 	c := l.clientFor(t, i, "alice")
 	resp := l.callModern(t, c, "tools/list", "", "Mcp-Session-Id", "invented")
@@ -228,7 +230,7 @@ func (failing) Touch(context.Context, string, string, time.Duration) (bool, erro
 // A bus that is down is 503 with a time to come back, never 404: the client
 // must not throw its session away. Stateless requests go on.
 func TestABusThatIsDownIs503(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful, c.Bus = true, failing{} })
 	c := l.clientFor(t, i, "alice")
 	for what, resp := range map[string]*http.Response{
@@ -258,7 +260,7 @@ func TestABusThatIsDownIs503(t *testing.T) {
 
 // Both client libraries work with sessions on, as without.
 func TestLibrariesWithSessions(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, func(c *Config) { c.Stateful = true })
 	token := l.tokenFor(t, i, "alice")
 	sdk := connectSDK(t, &mcp.StreamableClientTransport{Endpoint: l.url + "/mcp", HTTPClient: clientWith(t, token)})
@@ -278,7 +280,7 @@ func TestLibrariesWithSessions(t *testing.T) {
 // While the server stops, an HTTP+SSE session still gets the answer to what was
 // posted to it, takes nothing new, and is told to reconnect.
 func TestHTTPSSESessionIsDrained(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, nil)
 	c := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, c)
@@ -319,7 +321,7 @@ func (l *liveServer) legacySession(t *testing.T, id string) *legacySession {
 
 // One session cannot have any number of messages answered at a time.
 func TestMessagesInFlightAreBounded(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startServer(t, i, nil)
 	c := l.clientFor(t, i, "alice")
 	s := openStream(t, l.url, c)

@@ -14,6 +14,8 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"mcp-login/internal/server/gateway"
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 )
 
 // startUpstream serves h as the server behind a gateway.
@@ -25,7 +27,7 @@ func startUpstream(t *testing.T, h http.Handler) string {
 }
 
 // startGateway starts a gateway in front of the server at base.
-func startGateway(t *testing.T, i *testIssuer, base string, change func(*Config)) *liveServer {
+func startGateway(t *testing.T, i *issuer.Issuer, base string, change func(*Config)) *liveServer {
 	t.Helper()
 	return startServer(t, i, func(c *Config) {
 		c.Upstream = &gateway.Config{Upstream: mustURL(t, base+"/mcp"), Secret: []byte(strings.Repeat("k", gateway.LeastSecret))}
@@ -64,7 +66,7 @@ func mcpGoUpstream() http.Handler {
 // Servers and clients of both libraries work through the gateway on both transports. The
 // upstream learns with every request who calls, and never sees the token.
 func TestGatewayBetweenClientsAndServersOfBothLibraries(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	for name, h := range map[string]http.Handler{"go-sdk": sdkUpstream(), "mcp-go": mcpGoUpstream()} {
 		headers := make(chan http.Header, 1000)
 		l := startGateway(t, i, startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -100,7 +102,7 @@ func TestGatewayBetweenClientsAndServersOfBothLibraries(t *testing.T) {
 		}
 		for len(headers) > 0 {
 			h := <-headers
-			if said := fmt.Sprint(h); h.Get("X-Forwarded-User") != "alice" || h.Get("X-Forwarded-Issuer") != i.url || h.Get("X-Assertion") == "" ||
+			if said := fmt.Sprint(h); h.Get("X-Forwarded-User") != "alice" || h.Get("X-Forwarded-Issuer") != i.URL || h.Get("X-Assertion") == "" ||
 				strings.Contains(said, token) || strings.Contains(said, "Authorization") {
 				t.Errorf("%s was asked with %s", name, said)
 			}
@@ -112,13 +114,13 @@ func TestGatewayBetweenClientsAndServersOfBothLibraries(t *testing.T) {
 // and transport, and the upstream's own id is none in any hands. Another replica with the
 // same secret knows it.
 func TestGatewaySessionBelongsToItsOwner(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	base := startUpstream(t, sdkUpstream())
 	l := startGateway(t, i, base, nil)
 	replica := startGateway(t, i, base, func(c *Config) { c.Resource = mustURL(t, l.url+"/mcp") })
 	alice, mallory := l.clientFor(t, i, "alice"), l.clientFor(t, i, "mallory")
 	session := l.begin(t, alice)
-	stranger := clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": "alice", "client_id": "other"}}))
+	stranger := clientWith(t, i.Sign(t, issuer.Change{Claims: map[string]any{"aud": l.url + "/mcp", "sub": "alice", "client_id": "other"}}))
 	direct := post(t, http.DefaultClient, base+"/mcp", initialize).Header.Get("Mcp-Session-Id")
 	for name, c := range map[string]struct {
 		client  *http.Client
@@ -162,7 +164,7 @@ func TestGatewaySessionBelongsToItsOwner(t *testing.T) {
 
 // A user has so many sessions at the upstream and no more, and those that end make room.
 func TestGatewaySessionsOfOneUserAreBounded(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startGateway(t, i, startUpstream(t, sdkUpstream()), func(c *Config) { c.MaxSessions = 2 })
 	alice := l.clientFor(t, i, "alice")
 	first := l.begin(t, alice)
@@ -180,10 +182,10 @@ func TestGatewaySessionsOfOneUserAreBounded(t *testing.T) {
 // A tool that is misspelt in the configuration is told of once, when a list of the upstream
 // has been seen; the log has what the upstream answered.
 func TestGatewayTellsOfToolsThatAreNotThere(t *testing.T) {
-	i := newTestIssuer(t)
-	var log syncBuffer
+	i := issuer.Start(t)
+	var log binary.Output
 	l := startGateway(t, i, startUpstream(t, sdkUpstream()), func(c *Config) {
-		c.Log = log.logger()
+		c.Log = log.Logger()
 		c.ToolScopes = map[string][]string{"read": {"a"}, "reed": {"b"}}
 	})
 	session := connectSDK(t, &mcp.StreamableClientTransport{Endpoint: l.url + "/mcp", HTTPClient: l.clientFor(t, i, "alice")})

@@ -8,12 +8,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // Whatever the upstream does, the client gets an answer of the right kind, with the id of
 // its message, and nothing that is meant for others.
 func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	answers := map[string]http.HandlerFunc{}
 	base := startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -86,7 +88,7 @@ func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
 // An answer that breaks off does not look like a whole one, nor does one with which the
 // upstream does not go on.
 func TestGatewayCutsOffWhatWasCutOff(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startGateway(t, i, startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		kind, silent := strings.CutPrefix(r.Header.Get("Mcp-Case"), "silent ")
@@ -118,7 +120,7 @@ func TestGatewayCutsOffWhatWasCutOff(t *testing.T) {
 
 // A stop tells idle streams to come back, between two events, and waits for calls.
 func TestGatewayStopsStreamsBetweenEvents(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	half, rest, call := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	l := startGateway(t, i, startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -170,7 +172,7 @@ func TestGatewayStopsStreamsBetweenEvents(t *testing.T) {
 // The first event of HTTP+SSE may name the upstream's own addresses only, and no later one
 // may name any.
 func TestGatewayTakesEndpointsOfTheUpstreamOnly(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	cases := []struct {
 		events string
 		want   int

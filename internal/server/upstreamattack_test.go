@@ -11,6 +11,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
+	"mcp-login/test/leak"
 )
 
 // target is a gateway whose requests are written by hand, and what of them its upstream got.
@@ -23,7 +27,7 @@ type target struct {
 
 func newTarget(t *testing.T) *target {
 	t.Helper()
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	g := &target{got: make(chan *http.Request, 1000), bodies: make(chan string, 1000)}
 	g.liveServer = startGateway(t, i, startQuietUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -249,7 +253,7 @@ func endless(start, again string) func(io.Writer) error {
 // Whatever an upstream answers, a client gets one answer of the right kind, in bounded
 // memory and time, without what would bind it to the upstream or be kept for others.
 func TestGatewayBeforeHostileUpstreams(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	const result = `{"jsonrpc":"2.0","id":7,"result":{}}`
 	good := "Content-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(result)) + "\r\n"
 	evil := "Set-Cookie: a=EVIL\r\nClear-Site-Data: \"*\"\r\nAlt-Svc: h2=\"evil.example:443\"\r\nLink: <https://evil.example>; rel=preload\r\nRefresh: 0;url=//evil.example\r\n" +
@@ -293,10 +297,10 @@ func TestGatewayBeforeHostileUpstreams(t *testing.T) {
 		"099":             {said("HTTP/1.1 099 Evil\r\n" + good + "\r\n" + result), 502},
 		"a page for ever": {endless("HTTP/1.1 500 OK\r\nContent-Type: text/html\r\n\r\n", "EVIL"), 500},
 	} {
-		var log syncBuffer
+		var log binary.Output
 		l := startGateway(t, i, scripted(t, c.script), func(cfg *Config) {
 			cfg.Upstream.Timeout = 200 * time.Millisecond
-			cfg.Log = log.logger()
+			cfg.Log = log.Logger()
 		})
 		resp := post(t, l.clientFor(t, i, "alice"), l.url+"/mcp", pingMessage)
 		body, err := io.ReadAll(resp.Body)
@@ -321,7 +325,7 @@ func TestGatewayBeforeHostileUpstreams(t *testing.T) {
 
 // An answer without an end costs the gateway no memory, and ends with its client.
 func TestGatewayHoldsNothingOfEndlessAnswers(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	for name, script := range map[string]func(io.Writer) error{
 		"JSON":        endless("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", "[0,"),
 		"one event":   endless("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: ", "x"),
@@ -336,7 +340,7 @@ func TestGatewayHoldsNothingOfEndlessAnswers(t *testing.T) {
 			return script(w)
 		}), func(c *Config) { c.ToolScopes = map[string][]string{"a": {"b"}} })
 		alice := l.clientFor(t, i, "alice")
-		growth := heapGrowth(func() {
+		growth := leak.Heap(func() {
 			for range 4 {
 				resp := post(t, alice, l.url+"/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`)
 				if n, err := io.CopyN(io.Discard, resp.Body, 4<<20); err != nil {
@@ -357,7 +361,7 @@ func TestGatewayHoldsNothingOfEndlessAnswers(t *testing.T) {
 
 // What an upstream says when it ends a session is no answer of MCP.
 func TestGatewayPassesNoPageWhenASessionEnds(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	for _, header := range []string{"Content-Type: text/html", "Content-Type: application/json\r\nContent-Encoding: gzip", "Content-Type: application/json"} {
 		l := startGateway(t, i, scripted(t, said("HTTP/1.1 200 OK\r\n"+header+"\r\nContent-Length: 11\r\n\r\n<b>EVIL</b>")), nil)
 		resp := l.send(t, l.clientFor(t, i, "alice"), "DELETE", "")

@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"mcp-login/test/issuer"
 )
 
 // recorder is an upstream that keeps what it gets.
@@ -36,7 +38,7 @@ func answerResult(w http.ResponseWriter, _ *http.Request) {
 // Exactly the bytes that were judged go on, and what two readers could read in two ways does
 // not go on at all.
 func TestGatewayForwardsExactlyWhatItHasJudged(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	up := newRecorder(answerResult)
 	l := startGateway(t, i, startUpstream(t, up), func(c *Config) {
 		c.ToolScopes = map[string][]string{"delete": {"notes:write"}}
@@ -75,7 +77,7 @@ func TestGatewayForwardsExactlyWhatItHasJudged(t *testing.T) {
 	if len(up.bodies) != 0 {
 		t.Errorf("%d of these reached the upstream, such as %s", len(up.bodies), <-up.bodies)
 	}
-	writer := clientWith(t, i.token(t, tokenParts{claims: map[string]any{"aud": l.url + "/mcp", "sub": "alice", "scope": "notes:write"}}))
+	writer := clientWith(t, i.Sign(t, issuer.Change{Claims: map[string]any{"aud": l.url + "/mcp", "sub": "alice", "scope": "notes:write"}}))
 	if resp := post(t, writer, l.url+"/mcp", call); resp.StatusCode != 200 || <-up.bodies != call {
 		t.Errorf("with the scope: %d", resp.StatusCode)
 	}
@@ -84,7 +86,7 @@ func TestGatewayForwardsExactlyWhatItHasJudged(t *testing.T) {
 // A message runs once, whatever the upstream and the client do. A connection that was
 // closed while it was idle costs nothing.
 func TestGatewayNeverSendsAMessageTwice(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	up := newRecorder(answerResult)
 	cut := make(chan bool, 1)
 	up.answer = func(w http.ResponseWriter, r *http.Request) {
@@ -121,7 +123,7 @@ func TestGatewayNeverSendsAMessageTwice(t *testing.T) {
 
 // A call ends at the upstream when its client leaves, and the other way round.
 func TestGatewayEndsWithItsClient(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	begun, ended := make(chan struct{}), make(chan struct{})
 	l := startGateway(t, i, startUpstream(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)

@@ -7,16 +7,19 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"mcp-login/test/binary"
+	"mcp-login/test/issuer"
 )
 
 // What is wrong with an upstream, or with the secret of replicas, is in the log by its cure.
 func TestGatewayLogLeadsToTheCure(t *testing.T) {
-	i := newTestIssuer(t)
-	var log syncBuffer
+	i := issuer.Start(t)
+	var log binary.Output
 	metrics := prometheus.NewRegistry()
 	h := http.NotFound
 	base := startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h(w, r) }))
-	l := startGateway(t, i, base, func(c *Config) { c.Log, c.Metrics = log.logger(), metrics })
+	l := startGateway(t, i, base, func(c *Config) { c.Log, c.Metrics = log.Logger(), metrics })
 	c := l.clientFor(t, i, "alice")
 	send := func(session, want string) {
 		t.Helper()

@@ -8,25 +8,27 @@ import (
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"mcp-login/test/issuer"
 )
 
 // No token that is refused, and no request without one, reaches the upstream.
 func TestGatewayAsksNothingForWhoIsRefused(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	up := newRecorder(answerResult)
 	l := startGateway(t, i, startUpstream(t, up), nil)
 	good := l.tokenFor(t, i, "alice")
 	as := func(claims map[string]any) string {
 		claims["aud"] = l.url + "/mcp"
-		return i.token(t, tokenParts{claims: claims})
+		return i.Sign(t, issuer.Change{Claims: claims})
 	}
 	for name, c := range map[string]struct {
 		token string
 		want  int
 	}{
 		"none":             {"", 401},
-		"another audience": {i.claim(t, "aud", l.url+"/other"), 401},
-		"the upstream's":   {i.claim(t, "aud", "http://127.0.0.1:8000/mcp"), 401},
+		"another audience": {i.Claim(t, "aud", l.url+"/other"), 401},
+		"the upstream's":   {i.Claim(t, "aud", "http://127.0.0.1:8000/mcp"), 401},
 		"another key":      {good[:len(good)-8] + "AAAAAAAA", 401},
 		"no signature":     {good[:strings.LastIndex(good, ".")+1], 401},
 		"over":             {as(map[string]any{"exp": 1000}), 401},
@@ -56,7 +58,7 @@ func TestGatewayAsksNothingForWhoIsRefused(t *testing.T) {
 // Nobody cancels through a gateway what somebody else has asked for: neither without a
 // session, where the upstream cannot tell callers apart, nor in one.
 func TestGatewayNobodyCancelsCallsOfOthers(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	asked, ended := make(chan struct{}), make(chan struct{}, 8)
 	s := mcp.NewServer(&mcp.Implementation{Name: "sdk", Version: "1"}, nil)
 	mcp.AddTool(s, &mcp.Tool{Name: "slow"}, func(ctx context.Context, _ *mcp.CallToolRequest, _ struct{}) (*mcp.CallToolResult, any, error) {
@@ -108,7 +110,7 @@ func TestGatewayNobodyCancelsCallsOfOthers(t *testing.T) {
 // What stands for a session is for one transport and one resource, also in its owner's hands
 // and where the secret is the same.
 func TestGatewaySessionIsOfOneTransportAndResource(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	base := startUpstream(t, sdkUpstream())
 	l, other := startGateway(t, i, base, nil), startGateway(t, i, base, nil)
 	alice, there := l.clientFor(t, i, "alice"), other.clientFor(t, i, "alice")
@@ -135,7 +137,7 @@ func TestGatewaySessionIsOfOneTransportAndResource(t *testing.T) {
 
 // A user has so many streams of all kinds and no more, and takes none from others.
 func TestGatewayStreamsOfOneUserAreBounded(t *testing.T) {
-	i := newTestIssuer(t)
+	i := issuer.Start(t)
 	l := startGateway(t, i, startUpstream(t, sdkUpstream()), func(c *Config) { c.MaxStreams = 2 })
 	alice, bob := l.clientFor(t, i, "alice"), l.clientFor(t, i, "bob")
 	session, his := l.begin(t, alice), l.begin(t, bob)

@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"mcp-login/test/issuer"
 )
 
 // What is counted about tokens is what happened to them.
 func TestMetricsCountWhatHappenedToTokens(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	simulated(t, func(c *Config) { c.Metrics = registry }, func(t *testing.T, i *testIssuer, s *Server) {
-		i.userinfo = answer(200, logtoClaims)
+	simulated(t, func(c *Config) { c.Metrics = registry }, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 		ask := func(token string, want int) {
 			t.Helper()
 			if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != want {
@@ -21,8 +23,8 @@ func TestMetricsCountWhatHappenedToTokens(t *testing.T) {
 		}
 		ask("opaque", 200)
 		ask("opaque", 200)
-		ask(i.claim(t, "aud", "x"), 401)
-		i.userinfo = answer(500, "")
+		ask(i.Claim(t, "aud", "x"), 401)
+		i.Userinfo = issuer.Answer(500, "")
 		for range 5 { // then it is left alone
 			ask("another", 503)
 		}

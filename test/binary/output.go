@@ -1,6 +1,7 @@
 package binary
 
 import (
+	"log/slog"
 	"regexp"
 	"sync"
 	"testing"
@@ -29,6 +30,9 @@ func (o *Output) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+// Logger writes a line for each record there.
+func (o *Output) Logger() *slog.Logger { return slog.New(slog.NewTextHandler(o, nil)) }
 
 // String returns all that was said so far.
 func (o *Output) String() string {

@@ -1,2 +1,2 @@
-// Package leak fails the tests of a package when goroutines outlive them.
+// Package leak tells what tests leave behind: goroutines, which fail a package, and memory.
 package leak
