@@ -55,7 +55,7 @@ func (o *options) parseGateway(wrong func(string, error)) {
 		return
 	}
 	cfg := &gateway.Config{Timeout: g.timeout, Assertion: g.assertion, Pass: g.pass}
-	next := "give the address of the MCP server, e.g. http://127.0.0.1:8000/mcp"
+	next := "give the address of the MCP server, e.g. http://127.0.0.1:8000/mcp or http://unix:/run/notes.sock:/mcp"
 	if meant, ok := commandline.Address(g.upstream); ok && meant != g.upstream {
 		next = "write " + meant
 	}
@@ -92,8 +92,8 @@ func (o *options) parseGateway(wrong func(string, error)) {
 // leadsHere reports whether u is where this server is reached: it would call itself.
 func (o *options) leadsHere(u *url.URL) bool {
 	host, port, err := net.SplitHostPort(o.listen)
-	local := err == nil && port == u.Port() && origin.Loopback(u.Hostname()) && (origin.Loopback(host) || host == "" || net.ParseIP(host).IsUnspecified())
-	return local || o.config.Resource != nil && u.String() == o.config.Resource.String()
+	local := err == nil && port == origin.Port(u) && origin.Loopback(u.Hostname()) && (origin.Loopback(host) || host == "" || net.ParseIP(host).IsUnspecified())
+	return local || o.config.Resource != nil && origin.SameOrigin(u, o.config.Resource) && u.Path == o.config.Resource.Path
 }
 
 // parseIdentity reads the headers that tell who calls. With several issuers a subject says

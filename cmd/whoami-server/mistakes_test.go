@@ -93,6 +93,34 @@ func TestAnUpstreamIsAnotherServer(t *testing.T) {
 	}
 }
 
+// Where the port is left out the upstream may be this server as well. A Unix socket never
+// is, and is written in one way.
+func TestAnUpstreamWithoutAPortIsSeen(t *testing.T) {
+	for _, tt := range []struct {
+		listen, upstream string
+		fine             bool
+	}{
+		{":443", "https://localhost/mcp", false},
+		{":80", "http://127.0.0.1/mcp", false},
+		{":80", "http://localhost:80/mcp", false},
+		{":443", "http://localhost/mcp", true},
+		{":3001", "https://mcp.example:443/mcp", false},
+		{":3001", "https://MCP.example/mcp", false},
+		{":80", "http://unix:/run/notes.sock:/mcp", true},
+		{":80", "http://unix:/run/notes.sock", false},
+		{":80", "http://unix:/run/notes.sock:mcp", false},
+		{":80", "https://unix:/run/notes.sock:/mcp", false},
+		{":80", "http://u@unix:/run/notes.sock:/mcp", false},
+		{":80", "unix:///run/notes.sock", false},
+		{":80", "http://unix::/mcp", false},
+	} {
+		_, m := parsed(t, nil, "--issuer", "https://id.example", "--resource", "https://mcp.example/mcp", "--listen", tt.listen, "--upstream", tt.upstream)
+		if (len(m) == 0) != tt.fine || !tt.fine && !strings.HasPrefix(hintOf(m), "give the address of the MCP server") {
+			t.Errorf("%s, listening on %s: %v, %s", tt.upstream, tt.listen, m, hintOf(m))
+		}
+	}
+}
+
 func hintOf(mistakes []error) string { return hint.Of(errors.Join(mistakes...)) }
 
 // An opaque token is as good for any application of the issuer: a server of others does not

@@ -85,7 +85,7 @@ func ofWhoami() (all []row) {
 		{"name it there as well", "--client a --public-client b", "--client 'a b' --public-client b"},
 		{"give the address of a page, e.g. https://example.com/mcp-login", "--install-page mcp-login", "--install-page https://example.com/mcp-login"},
 		{"give --upstream URL, the MCP server to protect, or leave it out", "--tool-scope a=b", upstream + "--tool-scope a=b"},
-		{"give the address of the MCP server, e.g. http://127.0.0.1:8000/mcp", "--upstream ftp://127.0.0.1", upstream},
+		{"give the address of the MCP server, e.g. http://127.0.0.1:8000/mcp or http://unix:/run/notes.sock:/mcp", "--upstream unix:///run/notes.sock", "--upstream http://unix:/run/notes.sock:/mcp"},
 		{"give the address of the MCP server itself, e.g. --upstream http://127.0.0.1:8000/mcp", "--resource https://mcp.example.com/mcp --upstream https://mcp.example.com/mcp", "--resource https://mcp.example.com/mcp --upstream http://127.0.0.1:8000/mcp"},
 		{"write it as a list, e.g. tool-scope: [add_note=notes:write]", upstream + "--config map.yaml", upstream + "--config list.yaml"},
 		{"give a PEM file with certificates", upstream + "--upstream-ca key.pem", upstream + "--upstream-ca cert.pem"},

@@ -116,6 +116,9 @@ func failed(ctx context.Context, err error) *Failure {
 	case ctx.Err() != nil:
 		return &Failure{Cancelled, http.StatusServiceUnavailable, "The request was ended.", ctx.Err()}
 	case errors.As(err, &op) && op.Op == "dial":
+		if op.Net == "unix" {
+			err = fmt.Errorf("%w; its server makes this socket, which whoami-server must be allowed to read and to write", err)
+		}
 		return &Failure{Unreachable, http.StatusServiceUnavailable, "The server behind this gateway cannot be reached. Try again.", err}
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &slow) && slow.Timeout():
 		return &Failure{Timeout, http.StatusGatewayTimeout, "The server behind this gateway took too long.", err}

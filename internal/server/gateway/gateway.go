@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +32,7 @@ const (
 type Config struct {
 	// Upstream is the address of the MCP server behind us, http or https: of Streamable
 	// HTTP, or if its path ends with /sse of HTTP+SSE. The other one is beside it, as
-	// /mcp and /sse.
+	// /mcp and /sse. One on a Unix socket is written as in nginx: http://unix:/FILE:/mcp.
 	Upstream *url.URL
 	// CA are the authorities of an https upstream; nil means the system's.
 	CA *x509.CertPool
@@ -85,6 +87,8 @@ func CheckUpstream(u *url.URL) error {
 		return errors.New("upstream: one address, without blanks")
 	case u.User != nil || u.Fragment != "" || u.ForceQuery:
 		return fmt.Errorf("upstream %s: must have no user and no fragment", u.Redacted())
+	case u.Host == unixHost && (u.Scheme != "http" || !socketPath.MatchString(u.Path)):
+		return errors.New("upstream: a Unix socket is written as http://unix:/FILE:/PATH")
 	}
 	return nil
 }
@@ -120,8 +124,9 @@ func New(cfg Config) (*Gateway, error) {
 	for _, name := range cfg.Pass {
 		g.cfg.Pass = append(g.cfg.Pass, http.CanonicalHeaderKey(name))
 	}
-	g.streamable, g.sse = endpoints(cfg.Upstream)
-	g.transport = newTransport(&cfg)
+	to, socket := onSocket(cfg.Upstream)
+	g.streamable, g.sse = endpoints(to)
+	g.transport = newTransport(&cfg, socket)
 	var err error
 	if g.seal, err = newSealer(cfg.Secret); err != nil {
 		return nil, err
@@ -134,6 +139,23 @@ func New(cfg Config) (*Gateway, error) {
 	return g, nil
 }
 
+// unixHost is what stands for a host in the address of an upstream on a Unix socket.
+const unixHost = "unix:"
+
+// socketPath is the path of such an address: the file, and behind it that of the endpoint.
+var socketPath = regexp.MustCompile(`^/[^:]+:/`)
+
+// onSocket takes the address of an upstream on a Unix socket apart: the one that requests
+// are for, whose host is localhost as with nginx, and the file, "" for one that is not on a
+// socket.
+func onSocket(upstream *url.URL) (to *url.URL, file string) {
+	if upstream.Host != unixHost {
+		return upstream, ""
+	}
+	file, path, _ := strings.Cut(upstream.Path, ":")
+	return &url.URL{Scheme: "http", Host: "localhost", Path: path, RawQuery: upstream.RawQuery}, file
+}
+
 // endpoints are the addresses of both transports.
 func endpoints(upstream *url.URL) (streamable, sse *url.URL) {
 	if strings.HasSuffix(strings.TrimSuffix(upstream.Path, "/"), "/sse") {
@@ -144,7 +166,7 @@ func endpoints(upstream *url.URL) (streamable, sse *url.URL) {
 
 // newTransport asks no proxy: the upstream is the operator's own. It speaks HTTP/1.1, in
 // which a request that was not answered is never sent again by a rule of the protocol.
-func newTransport(cfg *Config) *http.Transport {
+func newTransport(cfg *Config, socket string) *http.Transport {
 	timeout := cfg.Timeout
 	if timeout == 0 {
 		timeout = DefaultTimeout
@@ -161,6 +183,10 @@ func newTransport(cfg *Config) *http.Transport {
 		Protocols:              new(http.Protocols),
 	}
 	t.Protocols.SetHTTP1(true)
+	if socket != "" {
+		dial := t.DialContext
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, "unix", socket) }
+	}
 	if cfg.CA != nil {
 		t.TLSClientConfig = &tls.Config{RootCAs: cfg.CA, MinVersion: tls.VersionTLS12}
 	}
