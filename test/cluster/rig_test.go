@@ -160,22 +160,15 @@ func nginx(t *testing.T, replicas []*replica) *real.Service {
 func caddy(t *testing.T, replicas []*replica) *real.Service {
 	t.Helper()
 	first, second := replicas[0], replicas[1]
-	second.listen, _ = otherHost(first.listen)
-	for ok := false; !ok; second.ops, ok = otherHost(first.ops) {
-		first.ops = real.FreeAddress(t)
-	}
+	second.listen, second.ops = otherHost(first.listen), otherHost(first.ops)
 	_, port, _ := net.SplitHostPort(first.ops)
 	return real.Caddy(t, deployed(t, "caddy/Caddyfile", replicas, "mcp.example.com {", ":%s {", "health_port 9464", "health_port "+port))
 }
 
-// otherHost is the same port of another loopback address, and whether it was free a moment ago.
-func otherHost(address string) (other string, free bool) {
+// otherHost is the same port of another loopback address.
+func otherHost(address string) string {
 	_, port, _ := net.SplitHostPort(address)
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.2", port))
-	if err == nil {
-		_ = l.Close()
-	}
-	return net.JoinHostPort("127.0.0.2", port), err == nil
+	return net.JoinHostPort("127.0.0.2", port)
 }
 
 // deployed is a configuration in deploy/ for the replicas of the test, with words replaced.

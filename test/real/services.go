@@ -87,17 +87,6 @@ func Prometheus(t testing.TB, config string) *Service {
 	return s
 }
 
-// FreeAddress returns a loopback address that was free a moment ago.
-func FreeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 // Start starts the service and waits until it takes connections.
 func (s *Service) Start(t testing.TB) {
 	t.Helper()
