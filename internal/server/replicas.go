@@ -46,9 +46,9 @@ type forwarded struct {
 	Message  []byte
 }
 
-// forward asks the replica that holds the session to take the message.
-func (s *whoami) forward(ctx context.Context, replica string, f forwarded) (acceptance, error) {
-	request, err := stdjson.Marshal(f)
+// forward tells the replica that holds a session about a message of it.
+func (s *front) forward(ctx context.Context, replica string, about any) (acceptance, error) {
+	request, err := stdjson.Marshal(about)
 	if err != nil {
 		return "", fmt.Errorf("encode message for a replica: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -21,6 +22,7 @@ type upstream struct {
 	*front
 	gateway  *gateway.Gateway
 	sessions SessionStore
+	requests sync.Map // *gateway.Requests of the streams of HTTP+SSE that are open here, by nonce
 	seen     *upstreamMetrics
 	tools    *toolNames
 	at       string // its address, for the log
@@ -37,6 +39,7 @@ func newUpstream(f *front, cfg *Config) (*upstream, error) {
 	u := &upstream{front: f, gateway: g, sessions: newMemorySessions(), tools: newToolNames(cfg.ToolScopes, f.log)}
 	if f.ops.Bus != nil {
 		u.sessions = f.ops.Bus
+		f.ops.Bus.HandleRequests(u.answerReplica)
 	}
 	u.at = settings.Upstream.Redacted()
 	u.seen, err = newUpstreamMetrics(f.ops.Metrics, f.log.With("upstream", u.at))
@@ -242,63 +245,6 @@ func (u *upstream) delete(w http.ResponseWriter, r *http.Request, id bearer.Iden
 	if s, ok := u.session(w, r, id); ok {
 		u.pass(w, r, u.call(r, id, s, nil), s, &gateway.Relay{})
 	}
-}
-
-// serveSSE opens a stream of HTTP+SSE. Its session is the address that the upstream
-// names for messages.
-func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	if r.Method != http.MethodGet {
-		methodNotAllowed(w, "GET")
-		return
-	}
-	if !plainHeader(w, r, bearer.Message{}) {
-		return
-	}
-	done, ok := u.openStream(w, ownerOf(id), "sse")
-	if !ok {
-		return
-	}
-	defer done()
-	c, endpoint := u.call(r, id, upstreamSession{}, nil), ""
-	resp, ok := u.send(w, r, nil, func() (resp *http.Response, err error) { //nolint:bodyclose // relay closes it
-		resp, endpoint, err = u.gateway.SSE(r.Context(), c)
-		return resp, err
-	})
-	if !ok {
-		return
-	}
-	session := u.gateway.Seal(gateway.NewNonce(), gateway.HTTPWithSSE, u.principal(id).key(), endpoint)
-	u.relay(w, r, c, &gateway.Relay{
-		First: "event: endpoint\ndata: " + u.layout.prefix + pathMessages + "?sessionId=" + session + "\n\n", Stop: u.streams,
-	}, resp)
-}
-
-// serveMessages passes a message of HTTP+SSE on, whichever process holds its stream.
-func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
-	}
-	in, ok := u.receiveFor(w, r, id)
-	if !ok {
-		return
-	}
-	defer in.release()
-	_, endpoint, ok := u.gateway.Open(gateway.HTTPWithSSE, u.principal(id).key(), r.URL.Query().Get("sessionId"))
-	if !ok {
-		recordReason(r.Context(), errNotSealedHere)
-		noSession(w)
-		return
-	}
-	c := u.call(r, id, upstreamSession{}, in.body)
-	resp, ok := u.send(w, r, in.body, func() (*http.Response, error) { return u.gateway.Message(r.Context(), endpoint, c) }) //nolint:bodyclose // relay closes it
-	if !ok {
-		return
-	}
-	if resp.StatusCode < 300 {
-		resp.StatusCode = http.StatusAccepted
-	}
-	u.relay(w, r, c, &gateway.Relay{}, resp)
 }
 
 // serveKeySet publishes the keys that assertions are checked by.

@@ -273,9 +273,9 @@ func (s *stream) call(ctx context.Context, id int) error {
 		_ = resp.Body.Close()
 	} else if !errors.Is(err, errAgain) {
 		select {
-		case <-gone: // servers have several words for that
+		case <-gone: // servers have several words for that, and it may be read later
 			return errNoSession
-		default:
+		case <-time.After(time.Second):
 			return err
 		}
 	}

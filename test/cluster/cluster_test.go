@@ -180,7 +180,7 @@ func TestReplicaDiesAndRedisRestarts(t *testing.T) {
 
 // trouble is what clients had to do beside calling.
 type trouble struct {
-	sessions, streams, repeats, cut atomic.Int64
+	sessions, streams, repeats atomic.Int64
 }
 
 // persist does what a good client does until the call is answered.

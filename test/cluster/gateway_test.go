@@ -96,15 +96,15 @@ func (u *upstream) check(t *testing.T) (calls int) {
 }
 
 // newGateways are two replicas of the gateway. Between them is nothing but a file with the
-// same secret.
-func newGateways(t *testing.T, u *upstream, before balancer) *cluster {
+// same secret, and what options name.
+func newGateways(t *testing.T, u *upstream, before balancer, options ...string) *cluster {
 	t.Helper()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(strings.Repeat("0123456789abcdef", 3)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := behind(t, before)
-	c.start(t, c.base+"/mcp", "--upstream", u.URL+"/mcp", "--gateway-secret-file", secret)
+	c.start(t, c.base+"/mcp", append(options, "--upstream", u.URL+"/mcp", "--gateway-secret-file", secret)...)
 	return c
 }
 

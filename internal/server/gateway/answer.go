@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -124,35 +123,16 @@ func WriteError(w http.ResponseWriter, status int, body []byte, text string) {
 		Message string `json:"message"`
 		Data    data   `json:"data,omitzero"`
 	}
+	id := memberOf(body, "id")
+	if kind := id.Kind(); kind != '"' && kind != '0' {
+		id = jsontext.Value("null")
+	}
 	answer, _ := json.Marshal(struct {
 		Version string         `json:"jsonrpc"`
 		ID      jsontext.Value `json:"id"`
 		Error   fault          `json:"error"`
-	}{"2.0", idOf(body), fault{-32603, text, data{w.Header().Get(headerRequestID)}}})
+	}{"2.0", id, fault{-32603, text, data{w.Header().Get(headerRequestID)}}})
 	w.Header().Set("Content-Type", typeJSON)
 	w.WriteHeader(status)
 	_, _ = w.Write(append(answer, '\n'))
-}
-
-// idOf is the id of a message that was judged, as it stands there.
-func idOf(body []byte) jsontext.Value {
-	dec := jsontext.NewDecoder(bytes.NewReader(body))
-	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
-		return jsontext.Value("null")
-	}
-	for dec.PeekKind() == '"' {
-		name, err := dec.ReadToken()
-		if err != nil {
-			break
-		}
-		isID := name.String() == "id"
-		value, err := dec.ReadValue()
-		if err != nil {
-			break
-		}
-		if kind := value.Kind(); isID && (kind == '"' || kind == '0') {
-			return value.Clone()
-		}
-	}
-	return jsontext.Value("null")
 }

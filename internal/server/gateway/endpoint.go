@@ -31,8 +31,9 @@ var (
 // SSE opens a stream of HTTP+SSE (MCP 2024-11-05, transports). endpoint is what its first
 // event names: the address that takes messages, which must be of the upstream's own origin,
 // or callers would be sent elsewhere. The event itself is taken out of the stream. It is ""
-// for an answer that is no stream.
-func (g *Gateway) SSE(ctx context.Context, c Call) (resp *http.Response, endpoint string, err error) {
+// for an answer that is no stream. What the stream answers ends in requests, once the event
+// was passed on.
+func (g *Gateway) SSE(ctx context.Context, c Call, requests *Requests) (resp *http.Response, endpoint string, err error) {
 	resp, err = g.send(ctx, g.sse, &c, true)
 	if err != nil || resp.StatusCode >= 300 {
 		return resp, "", err
@@ -44,7 +45,7 @@ func (g *Gateway) SSE(ctx context.Context, c Call) (resp *http.Response, endpoin
 	if mediaType(resp) != typeEvents {
 		return garbage(errEndpoint)
 	}
-	lines := &eventLines{r: bufio.NewReaderSize(resp.Body, lineBuffer), Closer: resp.Body}
+	lines := &eventLines{r: bufio.NewReaderSize(resp.Body, lineBuffer), Closer: resp.Body, requests: requests}
 	slow := time.AfterFunc(endpointTime, func() { _ = resp.Body.Close() })
 	named, err := lines.endpoint()
 	if !slow.Stop() || err != nil {
@@ -73,9 +74,13 @@ func (g *Gateway) Message(ctx context.Context, endpoint string, c Call) (*http.R
 type eventLines struct {
 	r *bufio.Reader
 	io.Closer
-	judged []byte // what of the last piece was not read yet
-	within bool   // a line that has begun
-	cr     bool   // CR was the last byte
+	requests *Requests
+	judged   []byte // what of the last piece was not read yet
+	within   bool   // a line that has begun
+	cr       bool   // CR was the last byte
+	data     bool   // the line is one of data
+	message  answerScan
+	answered []string // the ids of the requests whose answers were read last
 }
 
 // endpoint returns the data of the first event of that type. Events before it are dropped.
@@ -106,8 +111,13 @@ func (l *eventLines) endpoint() (string, error) {
 	return "", errLines
 }
 
-// Read returns a line, or as much of it as fits, and with it those that have come already.
+// Read returns a line, or as much of it as fits, and with it those that have come already. Who
+// reads on has passed on what was read before.
 func (l *eventLines) Read(p []byte) (n int, err error) {
+	if len(l.answered) > 0 {
+		l.requests.End(l.answered...)
+		l.answered = l.answered[:0]
+	}
 	for n < len(p) {
 		if len(l.judged) == 0 {
 			l.judged, err = l.piece()
@@ -152,5 +162,23 @@ func (l *eventLines) allowed(piece []byte) bool {
 	first := !l.within
 	l.within = piece[len(piece)-1] != '\n'
 	name, value, _ := bytes.Cut(text, []byte(":"))
+	l.note(first, text, string(name) == "data", value)
 	return !first || string(name) != "event" || string(bytes.TrimPrefix(value, []byte(" "))) != "endpoint"
+}
+
+// note reads what a line, or a piece of one, says about the message of the event.
+func (l *eventLines) note(first bool, text []byte, data bool, value []byte) {
+	if first {
+		l.data = data
+	}
+	switch {
+	case first && data:
+		l.message.read(value)
+	case !first && l.data:
+		l.message.read(text)
+	case first && len(text) == 0:
+		if id := l.message.end(); id != "" {
+			l.answered = append(l.answered, id)
+		}
+	}
 }

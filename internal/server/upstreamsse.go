@@ -1,0 +1,149 @@
+package server
+
+import (
+	"context"
+	stdjson "encoding/json"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"mcp-login/bearer"
+	"mcp-login/internal/server/gateway"
+)
+
+// serveSSE opens a stream of HTTP+SSE. Its session is the address that the upstream
+// names for messages, and the replica that holds the stream.
+func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
+	if r.Method != http.MethodGet {
+		methodNotAllowed(w, "GET")
+		return
+	}
+	if !plainHeader(w, r, bearer.Message{}) {
+		return
+	}
+	done, ok := u.openStream(w, ownerOf(id), "sse")
+	if !ok {
+		return
+	}
+	defer done()
+	c, endpoint, requests := u.call(r, id, upstreamSession{}, nil), "", &gateway.Requests{}
+	resp, ok := u.send(w, r, nil, func() (resp *http.Response, err error) { //nolint:bodyclose // relay closes it
+		resp, endpoint, err = u.gateway.SSE(r.Context(), c, requests)
+		return resp, err
+	})
+	if !ok {
+		return
+	}
+	if u.ops.Bus != nil {
+		endpoint += "\n" + u.ops.Bus.Self()
+	}
+	nonce := gateway.NewNonce()
+	session := u.gateway.Seal(nonce, gateway.HTTPWithSSE, u.principal(id).key(), endpoint)
+	u.requests.Store(nonce.String(), requests)
+	defer u.requests.Delete(nonce.String())
+	stop, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(u.streams, func() {
+		// What is being answered is waited for, nothing new is taken.
+		select {
+		case <-requests.Close():
+			cancel()
+		case <-stop.Done():
+		}
+	})()
+	u.relay(w, r, c, &gateway.Relay{
+		First: "event: endpoint\ndata: " + u.layout.prefix + pathMessages + "?sessionId=" + session + "\n\n",
+		Stop:  stop,
+	}, resp)
+}
+
+// serveMessages passes a message of HTTP+SSE on, whichever process holds its stream.
+func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
+	if r.Method != http.MethodPost {
+		methodNotAllowed(w, "POST")
+		return
+	}
+	in, ok := u.receiveFor(w, r, id)
+	if !ok {
+		return
+	}
+	defer in.release()
+	nonce, sealed, ok := u.gateway.Open(gateway.HTTPWithSSE, u.principal(id).key(), r.URL.Query().Get("sessionId"))
+	if !ok {
+		recordReason(r.Context(), errNotSealedHere)
+		noSession(w)
+		return
+	}
+	endpoint, replica, _ := strings.Cut(sealed, "\n")
+	p := posted{Session: nonce.String(), Request: gateway.RequestID(in.body, in.Method)}
+	cancels := in.Method == string(mcp.MethodNotificationCancelled)
+	asks := in.Method != "" && p.Request != "" && !cancels
+	if asks && !u.note(r.Context(), replica, p) {
+		noSession(w) // its stream has ended, or is about to
+		return
+	}
+	c := u.call(r, id, upstreamSession{}, in.body)
+	resp, ok := u.send(w, r, in.body, func() (*http.Response, error) { return u.gateway.Message(r.Context(), endpoint, c) }) //nolint:bodyclose // relay closes it
+	if asks && (!ok || resp.StatusCode >= 300) || cancels {
+		p.Over = true
+		u.note(context.WithoutCancel(r.Context()), replica, p)
+	}
+	if !ok {
+		return
+	}
+	if resp.StatusCode < 300 {
+		resp.StatusCode = http.StatusAccepted
+	}
+	u.relay(w, r, c, &gateway.Relay{}, resp)
+}
+
+// posted tells the replica that holds a stream of a request that is sent to the upstream, or
+// that no answer to it will come.
+type posted struct {
+	Session, Request string
+	Over             bool
+}
+
+// note tells whoever holds the stream of a session what is posted to it; false means that
+// nothing more may be. A bus that does not answer is no reason to refuse, and without one
+// nobody can be asked: the upstream takes the message, and what is lost is an answer at the
+// end of a replica.
+func (u *upstream) note(ctx context.Context, replica string, p posted) bool {
+	bus := u.ops.Bus
+	if bus != nil && replica != bus.Self() {
+		verdict, err := u.forward(ctx, replica, p)
+		recordReason(ctx, err)
+		return err != nil || verdict == accepted
+	}
+	held, taken := u.noteHere(p)
+	return taken || !held && bus == nil
+}
+
+// noteHere is note for a stream that this process may hold.
+func (u *upstream) noteHere(p posted) (held, taken bool) {
+	value, held := u.requests.Load(p.Session)
+	if !held {
+		return false, false
+	}
+	requests := value.(*gateway.Requests)
+	if p.Over {
+		requests.End(p.Request)
+		return true, true
+	}
+	return true, requests.Begin(p.Request)
+}
+
+// answerReplica takes note of what is posted at another replica.
+func (u *upstream) answerReplica(_ context.Context, request []byte) []byte {
+	var p posted
+	if err := stdjson.Unmarshal(request, &p); err != nil {
+		u.log.Error("a replica's message is not understood", slog.Any("error", err))
+		return nil
+	}
+	if _, taken := u.noteHere(p); taken {
+		return []byte(accepted)
+	}
+	return []byte(noSuchSession)
+}
