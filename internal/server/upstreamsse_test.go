@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mcp-login/test/issuer"
 )
 
 // heldUpstream is a server of HTTP+SSE whose answers are what the test writes. It refuses the
@@ -44,7 +46,7 @@ func heldUpstream(answers <-chan string) http.Handler {
 func TestGatewayStreamWaitsForItsAnswers(t *testing.T) {
 	for name, bus := range map[string]bool{"one process": false, "two replicas with a bus": true} {
 		t.Run(name, func(t *testing.T) {
-			i, answers := newTestIssuer(t), make(chan string)
+			i, answers := issuer.Start(t), make(chan string)
 			base := startUpstream(t, heldUpstream(answers))
 			left, right := &wire{name: "a"}, &wire{name: "b"}
 			left.other, right.other = right, left
@@ -117,7 +119,7 @@ func TestGatewayStreamWaitsForItsAnswers(t *testing.T) {
 // A bus that is away is no reason to refuse what the upstream takes, and a replica that is dead
 // has no stream any more.
 func TestGatewayPostsWithoutTheHolder(t *testing.T) {
-	i, answers := newTestIssuer(t), make(chan string)
+	i, answers := issuer.Start(t), make(chan string)
 	base := startUpstream(t, heldUpstream(answers))
 	left, right := &wire{name: "a"}, &wire{name: "b"}
 	left.other, right.other = right, left
