@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"regexp"
 	"strconv"
@@ -31,6 +32,7 @@ type attacked struct {
 	address, ops, resource string
 	idp                    *devidp.Server
 	said                   *binary.Output
+	process                *os.Process
 }
 
 // attackBoth carries an attack out against whoami, and against a gateway.
@@ -89,6 +91,7 @@ func attack(t *testing.T, args ...string) *attacked {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	a.process = cmd.Process
 	a.ops = a.said.Await(t, `operations on (\S+)\n`)[1]
 	a.address = a.said.Await(t, ` listening on (\S+),`)[1]
 	return a

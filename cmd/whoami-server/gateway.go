@@ -77,7 +77,7 @@ func (o *options) parseGateway(wrong func(string, error)) {
 	cfg.CA, err = certificates(g.ca)
 	wrong("give a PEM file with certificates", err)
 	cfg.Secret, err = gatewaySecret(g.secretFile)
-	wrong("make one: openssl rand -base64 48 > gateway-secret", err)
+	wrong("make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret", err)
 	if g.secretFile == "" && o.busURL != "" {
 		wrong("give all replicas the same --gateway-secret-file", errors.New("bus: without a secret no replica knows the sessions of another"))
 	}

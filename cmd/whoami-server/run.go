@@ -155,6 +155,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	if err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	go handler.CheckUpstream(ctx) //nolint:errcheck // the log has what it returns
 	ctx = onHangup(ctx, o.dev, handler.Reload, log)
 	if l.ops != nil {
 		stop := serveOperations(l.ops, handler.OperationsHandler(registry), log)

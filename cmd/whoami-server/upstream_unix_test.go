@@ -3,35 +3,38 @@
 package main
 
 import (
-	"context"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"github.com/modelcontextprotocol/go-sdk/mcp"
-	"golang.org/x/oauth2"
+	"mcp-login/test/binary"
 )
 
-// A server on a Unix socket is called on both transports. While it is not there, the log
-// says which file is missing, and what must be allowed.
+// A server on a Unix socket is called on both transports. That it is not there is said at the
+// start and no more, with the file and what must be allowed, and so is that it has come.
 func TestUpstreamOnASocket(t *testing.T) {
-	folder, err := os.MkdirTemp("", "s") // a short name: the address of a socket has 104 bytes
+	folder, err := os.MkdirTemp("", "s") //nolint:usetesting // the address of a socket has 104 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	socket := filepath.Join(folder, "notes.sock")
 	a := attack(t, "--upstream", "http://unix:"+socket+":/mcp")
-	token := a.token(t, "alice")
-	if resp := a.call(t, token); resp.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("without its server: %d", resp.StatusCode)
+	a.said.Await(t, `level=WARN .*no usable answer.* outcome=unreachable failures=1 since=\S+ error=.*dial unix `+socket+`: .*no such file.*allowed to read and to write`)
+	for range 3 {
+		if resp := a.call(t, a.token(t, "alice")); resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("without its server: %d", resp.StatusCode)
+		}
 	}
-	a.said.Await(t, `dial unix `+socket+`: .*no such file.*allowed to read and to write`)
 
 	var others atomic.Int64
 	h := notesServer()
@@ -47,21 +50,10 @@ func TestUpstreamOnASocket(t *testing.T) {
 	})}
 	go func() { _ = srv.Serve(l) }()
 	t.Cleanup(func() { _ = srv.Close() })
-	client := oauth2.NewClient(t.Context(), oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
-	for name, tr := range map[string]mcp.Transport{
-		"Streamable HTTP": &mcp.StreamableClientTransport{Endpoint: "http://" + a.address + "/mcp", HTTPClient: client},
-		"HTTP+SSE":        &mcp.SSEClientTransport{Endpoint: "http://" + a.address + "/sse", HTTPClient: client},
-	} {
-		session, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), tr, nil)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "read"})
-		if err != nil || len(result.Content) != 1 || result.Content[0].(*mcp.TextContent).Text != "a note" {
-			t.Errorf("%s: %v, %v", name, result, err)
-		}
-		_ = session.Close()
+	readNote(t, a.sessions(t, "alice"))
+	a.said.Await(t, `level=INFO .*answers again.*failures=4 duration_ms=`)
+	if n := strings.Count(a.said.String(), "no usable answer"); n != 1 {
+		t.Errorf("%d warnings", n)
 	}
 	if n := others.Load(); n != 0 {
 		t.Errorf("%d requests were not as they should be", n)
@@ -71,14 +63,69 @@ func TestUpstreamOnASocket(t *testing.T) {
 	}
 }
 
-// notesServer is an MCP server with one tool, on both transports.
-func notesServer() http.Handler {
-	s := mcp.NewServer(&mcp.Implementation{Name: "notes", Version: "1"}, nil)
-	mcp.AddTool(s, &mcp.Tool{Name: "read"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
-		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "a note"}}}, nil, nil
-	})
-	mux := http.NewServeMux()
-	mux.Handle("/mcp", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil))
-	mux.Handle("/sse", mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return s }, nil))
-	return mux
+// SIGHUP reads the issuer's keys again, and nothing of the gateway: its sessions, streams and
+// secret stay as they are, whatever its files say by then.
+func TestHangupLeavesTheGatewayAsItIs(t *testing.T) {
+	upstream := httptest.NewTLSServer(notesServer())
+	t.Cleanup(upstream.Close)
+	ca, secret := write(t, pemOf(upstream.Certificate())), write(t, strings.Repeat("s", 32))
+	a := attack(t, "--upstream", upstream.URL+"/mcp", "--upstream-ca", ca, "--gateway-secret-file", secret)
+	before := a.sessions(t, "alice")
+	readNote(t, before)
+	for _, path := range []string{ca, secret} {
+		if err := os.WriteFile(path, []byte("nothing"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	a.said.Await(t, "reading the issuers' metadata and keys again")
+	readNote(t, before)
+	upstream.CloseClientConnections() // whoever comes back is looked at anew
+	readNote(t, a.sessions(t, "bob"))
+}
+
+// A secret that the user of the service may not read ends the start, and the file is named.
+func TestGatewaySecretThatMayNotBeRead(t *testing.T) {
+	folder, err := os.MkdirTemp("", "s") //nolint:usetesting // t.TempDir is below a folder that others may not enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	program, secret := filepath.Join(folder, "whoami-server"), filepath.Join(folder, "secret")
+	copyProgram(t, binary.Build(t, "whoami-server"), program)
+	if err := os.WriteFile(secret, []byte(strings.Repeat("s", 32)), 0); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "--issuer", someIssuer, "--upstream", "http://127.0.0.1:8000/mcp", "--gateway-secret-file", secret)
+	if os.Getuid() == 0 { // who may read everything
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		if err := os.Chmod(folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := cmd.CombinedOutput()
+	if exitCode(err) != exitUsage || !strings.Contains(string(out), "error: gateway-secret-file: open "+secret+": permission denied\nhint: make one, which whoami-server may read: ") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+func copyProgram(t *testing.T, from, to string) {
+	t.Helper()
+	in, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

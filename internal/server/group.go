@@ -98,6 +98,15 @@ func (g *Group) CheckIssuers(ctx context.Context) (better string, err error) {
 	return better, err
 }
 
+// CheckUpstream connects to the upstream, where there is one, and sends nothing. Why that
+// fails is returned, and in the log.
+func (g *Group) CheckUpstream(ctx context.Context) error {
+	if u, ok := g.servers[0].backend.(*upstream); ok { // there is one resource then
+		return u.reach(ctx)
+	}
+	return nil
+}
+
 // Reload is [Server.Reload] for all.
 func (g *Group) Reload() {
 	for _, s := range g.servers {

@@ -46,6 +46,17 @@ func newUpstream(f *front, cfg *Config) (*upstream, error) {
 	return u, err
 }
 
+// reach connects to the upstream, and logs if that fails. Nothing else follows: the upstream
+// may come later, and whoami_upstream_up is about requests.
+func (u *upstream) reach(ctx context.Context) error {
+	failure := u.gateway.Reach(ctx)
+	if failure == nil {
+		return nil
+	}
+	u.seen.report(failure)
+	return failure
+}
+
 // serveStreamable passes on what Streamable HTTP has, in all revisions.
 func (u *upstream) serveStreamable(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	switch r.Method {
@@ -171,12 +182,13 @@ func (u *upstream) send(w http.ResponseWriter, r *http.Request, body []byte, ask
 	if err == nil {
 		recordOf(r.Context()).upstream = resp.StatusCode
 		u.seen.answered(strconv.Itoa(resp.StatusCode/100)+"xx", took)
+		u.seen.report(nil)
 		return resp, true
 	}
 	failure := &gateway.Failure{Outcome: gateway.Broken, Status: http.StatusBadGateway}
 	errors.As(err, &failure)
 	u.seen.answered(string(failure.Outcome), took)
-	u.seen.failed(failure)
+	u.seen.report(failure)
 	recordReason(r.Context(), err)
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(streamWriteTimeout))
 	if failure.Status == http.StatusServiceUnavailable {

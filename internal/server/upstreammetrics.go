@@ -12,19 +12,28 @@ import (
 	"mcp-login/internal/server/gateway"
 )
 
-// upstreamMetrics counts how the upstream answers.
+// upstreamMetrics counts how the upstream answers, and logs when it ceases to and when it
+// begins again.
 type upstreamMetrics struct {
 	requests map[string]prometheus.Counter // by outcome
 	duration prometheus.Observer
 	down     atomic.Bool
 	log      *slog.Logger
 
-	mu   sync.Mutex
-	last time.Time // when it was logged that it fails
+	failing  atomic.Bool // written with mu
+	mu       sync.Mutex
+	failures int // in a row
+	since    time.Time
+	lines    int // about them
+	next     time.Time
 }
 
-// failurePause is how long nothing more is logged about an upstream that goes on failing.
-const failurePause = time.Minute
+// failurePause and failureMaxPause are how long nothing more is logged about an upstream that
+// goes on failing: the pause doubles, as with an issuer's outage.
+const (
+	failurePause    = time.Minute
+	failureMaxPause = time.Hour
+)
 
 func newUpstreamMetrics(to prometheus.Registerer, log *slog.Logger) (*upstreamMetrics, error) {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -67,17 +76,38 @@ const outcomeCut = "cut"
 
 func (m *upstreamMetrics) cut() { m.requests[outcomeCut].Inc() }
 
-// failed warns of an upstream that does not answer as one, at most once in failurePause.
-func (m *upstreamMetrics) failed(f *gateway.Failure) {
-	if f.Outcome == gateway.Cancelled || f.Outcome == gateway.NotSent {
+// report logs an upstream that gives no usable answer, at once and from time to time while
+// that lasts, and when it is over; nil is an answer.
+func (m *upstreamMetrics) report(f *gateway.Failure) {
+	switch {
+	case f == nil && !m.failing.Load():
+		return
+	case f != nil && (f.Outcome == gateway.Cancelled || f.Outcome == gateway.NotSent):
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now := time.Now(); m.last.IsZero() || now.Sub(m.last) >= failurePause {
-		m.last = now
-		m.log.Warn("the server behind the gateway gives no usable answer", "outcome", string(f.Outcome), "error", foreign.Message(f.Error()))
+	now := time.Now()
+	m.failing.Store(f != nil)
+	if f == nil {
+		if m.lines > 0 {
+			m.log.Info("the server behind the gateway answers again", "failures", m.failures, "duration_ms", now.Sub(m.since).Milliseconds())
+		}
+		m.failures, m.lines = 0, 0
+		if soon := now.Add(failurePause); m.next.After(soon) {
+			m.next = soon // the next one is another outage
+		}
+		return
 	}
+	if m.failures++; m.failures == 1 {
+		m.since = now
+	}
+	if now.Before(m.next) {
+		return
+	}
+	m.log.Warn("the server behind the gateway gives no usable answer", "outcome", string(f.Outcome), "failures", m.failures, "since", m.since, "error", foreign.Message(f.Error()))
+	m.next = now.Add(min(failurePause<<min(m.lines, 6), failureMaxPause))
+	m.lines++
 }
 
 func (m *upstreamMetrics) up() bool { return !m.down.Load() }

@@ -89,7 +89,7 @@ func ofWhoami() (all []row) {
 		{"give the address of the MCP server itself, e.g. --upstream http://127.0.0.1:8000/mcp", "--resource https://mcp.example.com/mcp --upstream https://mcp.example.com/mcp", "--resource https://mcp.example.com/mcp --upstream http://127.0.0.1:8000/mcp"},
 		{"write it as a list, e.g. tool-scope: [add_note=notes:write]", upstream + "--config map.yaml", upstream + "--config list.yaml"},
 		{"give a PEM file with certificates", upstream + "--upstream-ca key.pem", upstream + "--upstream-ca cert.pem"},
-		{"make one: openssl rand -base64 48 > gateway-secret", upstream + "--gateway-secret-file secret", upstream + "--gateway-secret-file gateway-secret"},
+		{"make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret", upstream + "--gateway-secret-file secret", upstream + "--gateway-secret-file gateway-secret"},
 		{"leave it out, or leave out --upstream", upstream + "--stateful", upstream},
 		{"run one process for each", upstream + "--resource 'https://a.example/mcp https://b.example/a/mcp'", upstream + "--resource https://a.example/mcp"},
 		{"write NAME=CLAIM, e.g. X-Forwarded-Email=email", upstream + "--identity-header X-Forwarded-Email", upstream + "--identity-header X-Forwarded-Email=email"},

@@ -131,9 +131,12 @@ func failed(ctx context.Context, err error) *Failure {
 // would take it, and its token, elsewhere.
 func judge(resp *http.Response) *Failure {
 	var why string
-	switch code := resp.StatusCode; {
-	case code == http.StatusUnauthorized, code == http.StatusProxyAuthRequired, code == http.StatusForbidden && resp.Header["Www-Authenticate"] != nil:
+	switch code, challenges := resp.StatusCode, resp.Header["Www-Authenticate"]; {
+	case code == http.StatusUnauthorized, code == http.StatusProxyAuthRequired, code == http.StatusForbidden && challenges != nil:
 		why = "it wants a login of its own; turn that off, and let it believe the gateway"
+		if strings.Contains(strings.Join(challenges, ""), "resource_metadata=") { // RFC 9728 section 5.1
+			why = "another gateway is there, or the server asks for tokens itself; write the address of the server behind that gateway into --upstream, or turn the server's own login off"
+		}
 	case code >= 300 && code < 400:
 		why = "it redirects to " + foreign.ShortAddress(resp.Header.Get("Location")) + "; give the address that answers by itself"
 	case code < 200, code > 599:

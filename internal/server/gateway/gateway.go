@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mcp-login/internal/origin"
 )
 
 const (
@@ -181,16 +183,34 @@ func newTransport(cfg *Config, socket string) *http.Transport {
 		IdleConnTimeout:        idleTime,
 		DisableCompression:     true, // what the upstream has written goes on as it is
 		Protocols:              new(http.Protocols),
+		TLSClientConfig:        &tls.Config{RootCAs: cfg.CA, MinVersion: tls.VersionTLS12},
 	}
 	t.Protocols.SetHTTP1(true)
 	if socket != "" {
 		dial := t.DialContext
 		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, "unix", socket) }
 	}
-	if cfg.CA != nil {
-		t.TLSClientConfig = &tls.Config{RootCAs: cfg.CA, MinVersion: tls.VersionTLS12}
-	}
 	return t
+}
+
+// Reach connects to the upstream and sends nothing, so that whatever it is, it does nothing;
+// nil means that it is there. An https one is asked for its certificate.
+func (g *Gateway) Reach(ctx context.Context) *Failure {
+	short, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := g.transport.DialContext(short, "tcp", net.JoinHostPort(g.streamable.Hostname(), origin.Port(g.streamable)))
+	if err != nil {
+		return failed(ctx, err)
+	}
+	defer func() { _ = c.Close() }()
+	if g.streamable.Scheme == "https" {
+		own := g.transport.TLSClientConfig.Clone()
+		own.ServerName = g.streamable.Hostname()
+		if err := tls.Client(c, own).HandshakeContext(short); err != nil {
+			return failed(ctx, fmt.Errorf("connect to %s: %w", c.RemoteAddr(), err))
+		}
+	}
+	return nil
 }
 
 // Timeout is that of [Config].

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"golang.org/x/oauth2"
+)
+
+// notesServer is an MCP server with one tool, on both transports.
+func notesServer() http.Handler {
+	s := mcp.NewServer(&mcp.Implementation{Name: "notes", Version: "1"}, nil)
+	mcp.AddTool(s, &mcp.Tool{Name: "read"}, func(context.Context, *mcp.CallToolRequest, struct{}) (*mcp.CallToolResult, any, error) {
+		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: "a note"}}}, nil, nil
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/mcp", mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return s }, nil))
+	mux.Handle("/sse", mcp.NewSSEHandler(func(*http.Request) *mcp.Server { return s }, nil))
+	return mux
+}
+
+// sessions connects a client on each transport.
+func (a *attacked) sessions(t *testing.T, user string) map[string]*mcp.ClientSession {
+	t.Helper()
+	client := oauth2.NewClient(t.Context(), oauth2.StaticTokenSource(&oauth2.Token{AccessToken: a.token(t, user)}))
+	all := map[string]*mcp.ClientSession{}
+	for name, tr := range map[string]mcp.Transport{
+		"Streamable HTTP": &mcp.StreamableClientTransport{Endpoint: "http://" + a.address + "/mcp", HTTPClient: client},
+		"HTTP+SSE":        &mcp.SSEClientTransport{Endpoint: "http://" + a.address + "/sse", HTTPClient: client},
+	} {
+		session, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), tr, nil)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		t.Cleanup(func() { _ = session.Close() })
+		all[name] = session
+	}
+	return all
+}
+
+// readNote calls the tool of notesServer in each session.
+func readNote(t *testing.T, all map[string]*mcp.ClientSession) {
+	t.Helper()
+	for name, session := range all {
+		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "read"})
+		if err != nil || len(result.Content) != 1 || result.Content[0].(*mcp.TextContent).Text != "a note" {
+			t.Errorf("%s: %v, %v", name, result, err)
+		}
+	}
+}
+
+func pemOf(c *x509.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+}
+
+// An https upstream is believed by the authorities that are given, and by no others. What is
+// wrong is said at the start, and calls are 502.
+func TestUpstreamIsBelievedByItsAuthority(t *testing.T) {
+	upstream := httptest.NewTLSServer(notesServer())
+	t.Cleanup(upstream.Close)
+	right := write(t, pemOf(upstream.Certificate()))
+	wrong := filepath.Join(t.TempDir(), "cert")
+	keyPair(t, 1, wrong, filepath.Join(t.TempDir(), "key"))
+
+	a := attack(t, "--upstream", upstream.URL+"/mcp", "--upstream-ca", right)
+	readNote(t, a.sessions(t, "alice"))
+	if said := a.said.String(); strings.Contains(said, "no usable answer") {
+		t.Errorf("with the right authority it says\n%s", said)
+	}
+	for name, args := range map[string][]string{"another one": {"--upstream-ca", wrong}, "the system's": nil} {
+		a := attack(t, append(args, "--upstream", upstream.URL+"/mcp")...)
+		a.said.Await(t, `level=WARN .*no usable answer.*upstream=`+upstream.URL+`/mcp .*certificate signed by unknown authority`)
+		if resp := a.call(t, a.token(t, "alice")); resp.StatusCode != http.StatusBadGateway {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+}
+
+// A secret that is missing or too short ends the start, and the file is named.
+func TestGatewaySecretThatIsNone(t *testing.T) {
+	folder := t.TempDir()
+	for path, want := range map[string]string{
+		filepath.Join(folder, "gone"):          "no such file",
+		folder:                                 "directory",
+		write(t, ""):                           "is empty",
+		write(t, strings.Repeat("x", 31)+"\n"): "less than 32 bytes",
+		write(t, strings.Repeat("x", 17<<10)+"\n"): "more than 16384 bytes",
+	} {
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{"--issuer", someIssuer, "--upstream", "http://127.0.0.1:8000/mcp", "--gateway-secret-file", path}, noEnv, &stdout, &stderr)
+		said := stderr.String()
+		if code != exitUsage || !strings.HasPrefix(said, "error: gateway-secret-file: ") || !strings.Contains(said, path) || !strings.Contains(said, want) ||
+			!strings.Contains(said, "hint: make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret\n") || strings.Contains(said, "xxx") {
+			t.Errorf("%s: exit %d, %s", path, code, said)
+		}
+	}
+}
