@@ -84,10 +84,12 @@ func (u *upstream) post(w http.ResponseWriter, r *http.Request, id bearer.Identi
 	s, ok := u.session(w, r, id)
 	switch c := u.call(r, id, s, in.body); {
 	case !ok:
-	case in.Method == string(mcp.MethodNotificationCancelled) && s.upstream == "":
-		// Without a session the upstream knows one caller only, us: a request of the same
-		// id may be somebody else's. Who wants no answer ends the request.
-		w.WriteHeader(http.StatusAccepted)
+	// Without a session the upstream knows one caller only, us: what is about an id may be
+	// about somebody else's.
+	case s.upstream == "" && in.Method == "":
+		problem{http.StatusBadRequest, "invalid_request", "An answer is for a question in a session, and this one names none."}.write(w)
+	case s.upstream == "" && (in.Method == string(mcp.MethodNotificationCancelled) || in.Method == string(mcp.MethodNotificationProgress)):
+		w.WriteHeader(http.StatusAccepted) // who wants no answer ends the request
 	case listens(r, in.Message):
 		u.subscribe(w, r, in, c)
 	case in.Method == string(mcp.MethodToolsList):

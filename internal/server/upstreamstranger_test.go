@@ -107,6 +107,44 @@ func TestGatewayNobodyCancelsCallsOfOthers(t *testing.T) {
 	wg.Wait()
 }
 
+// Without a session nothing that is about an id reaches the upstream: it could take bob's
+// answer for alice's. With one, and what is about no id, does.
+func TestGatewayKeepsAnswersWithoutASession(t *testing.T) {
+	i := issuer.Start(t)
+	up := newRecorder(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Mcp-Session-Id", "s")
+		answerResult(w, r)
+	})
+	l := startGateway(t, i, startUpstream(t, up), nil)
+	bob := l.clientFor(t, i, "bob")
+	session := l.begin(t, bob)
+	<-up.bodies
+	for message, want := range map[string]int{
+		`{"jsonrpc":"2.0","id":1,"result":{"action":"accept"}}`:                                               400,
+		`{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"no"}}`:                                         400,
+		`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}`:       202,
+		`{"jsonrpc":"2.0","m\u0065thod":"notifications\/progress","params":{"progressToken":1,"progress":1}}`: 202,
+		`{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}`:                                       0,
+	} {
+		for name, header := range map[string][]string{"none": nil, "2026-07-28": {"Mcp-Session-Id", session, "Mcp-Protocol-Version", "2026-07-28"}} {
+			resp := post(t, bob, l.url+"/mcp", message, header...)
+			if passed := len(up.bodies) > 0; passed != (want == 0) || want != 0 && resp.StatusCode != want {
+				t.Errorf("%s, session %s: %d, passed on: %t", message, name, resp.StatusCode, passed)
+			}
+			for len(up.bodies) > 0 {
+				<-up.bodies
+			}
+		}
+		post(t, bob, l.url+"/mcp", message, "Mcp-Session-Id", session)
+		if len(up.bodies) != 1 {
+			t.Errorf("%s in a session: %d", message, len(up.bodies))
+		}
+		for len(up.bodies) > 0 {
+			<-up.bodies
+		}
+	}
+}
+
 // What stands for a session is for one transport and one resource, also in its owner's hands
 // and where the secret is the same.
 func TestGatewaySessionIsOfOneTransportAndResource(t *testing.T) {
