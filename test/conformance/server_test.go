@@ -58,7 +58,7 @@ func whoami(t *testing.T, args ...string) string {
 		}
 	}()
 	token := i.Token(t, "alice", base+"/mcp")
-	proxy.Config.Handler = &httputil.ReverseProxy{
+	before := &httputil.ReverseProxy{
 		FlushInterval: -1,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: target})
@@ -67,6 +67,12 @@ func whoami(t *testing.T, args ...string) string {
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
+	proxy.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Otherwise net/http closes the body of r when the answer begins. It has been passed on by
+		// then, but the transport may still be about to read that it ends, and would cut the answer off.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		before.ServeHTTP(w, r)
+	})
 	proxy.Start()
 	t.Cleanup(func() {
 		proxy.CloseClientConnections()

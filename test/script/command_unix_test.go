@@ -200,6 +200,7 @@ func TestKeyOfAGatewayBesideASignIn(t *testing.T) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
+		_ = http.NewResponseController(w).EnableFullDuplex() // else an answer may be cut off: test/conformance
 		proxied.ServeHTTP(w, r)
 	}))
 	defer gate.Close()

@@ -56,10 +56,14 @@ func (p *pool) Put(b []byte) { p.Pool.Put((*[bufferSize]byte)(b)) }
 func proxy(to *url.URL) http.Handler {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost, transport.DisableCompression = 0, 1024, true
-	return &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Transport: transport, BufferPool: &pool{sync.Pool{New: func() any { return new([bufferSize]byte) }}},
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.SetXForwarded() },
 	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex() // else an answer may be cut off: test/conformance
+		proxy.ServeHTTP(w, r)
+	})
 }
 
 // maxMessage is the largest message of the server.
