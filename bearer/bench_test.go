@@ -113,7 +113,7 @@ func BenchmarkReadMessage(b *testing.B) {
 	body := []byte(callWhoami)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := ReadMessage(body); err != nil {
+		if _, err := ReadMessage(plain, body); err != nil {
 			b.Fatal(err)
 		}
 	}

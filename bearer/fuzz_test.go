@@ -106,7 +106,7 @@ func FuzzReadMessage(f *testing.F) {
 	f.Add([]byte(`{"params":[],"method":3}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m, err := ReadMessage(body)
+		m, err := ReadMessage(plain, body)
 		if err != nil && m != (Message{}) {
 			t.Errorf("an error and %+v", m)
 		}

@@ -11,25 +11,22 @@ import (
 // rpcHeaderMismatch is HeaderMismatch of MCP 2026-07-28 (transports).
 const rpcHeaderMismatch = -32020
 
-// CheckHeader refuses a request whose header describes its body in more than one way, or
-// whose Mcp-Method or Mcp-Name say something else than the message (MCP 2026-07-28,
-// transports, standard headers): a server may decide by either. The zero Message is for a
-// request without one. The error is for [Resource.Refuse].
-func (m Message) CheckHeader(h http.Header) error {
-	name := m.Name
-	if m.Method == "resources/read" {
-		name = m.URI
-	}
+// CheckHeader refuses a request without a message, such as GET of MCP's transports, whose
+// header says something in more than one way or speaks of a message. Of one with a message
+// [ReadMessage] does. The error is for [Resource.Refuse].
+func CheckHeader(h http.Header) error { return Message{}.checkHeader(h) }
+
+// checkHeader refuses a header whose Mcp-Method or Mcp-Name say something else than the
+// message (MCP 2026-07-28, transports, standard headers): a server may decide by either.
+func (m Message) checkHeader(h http.Header) error {
 	for key, values := range h {
-		if len(values) > 1 && (strings.HasPrefix(key, "Mcp-") || key == "Content-Type" || key == "Last-Event-Id" || key == "Content-Encoding") {
+		if len(values) > 1 && (strings.HasPrefix(key, "Mcp-") || key == "Last-Event-Id") {
 			return &problem{status: http.StatusBadRequest, code: "invalid_request", text: fmt.Sprintf("There must be one %s header.", key)}
 		}
 	}
-	if coding := h.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		return &problem{status: http.StatusUnsupportedMediaType, code: "invalid_request", text: "A message must not be compressed."}
-	}
-	if kind := h.Get("Content-Type"); kind != "application/json" && !inUTF8(kind) {
-		return &problem{status: http.StatusUnsupportedMediaType, code: "invalid_request", text: "A message must be in UTF-8."}
+	name := m.Name
+	if m.Method == "resources/read" {
+		name = m.URI
 	}
 	for key, said := range map[string]string{"Mcp-Method": m.Method, "Mcp-Name": name} {
 		values := h[key]
@@ -47,9 +44,20 @@ func (m Message) CheckHeader(h http.Header) error {
 	return nil
 }
 
-func inUTF8(contentType string) bool {
-	_, params, err := mime.ParseMediaType(contentType)
-	return err != nil || params["charset"] == "" || strings.EqualFold(params["charset"], "utf-8")
+// plainJSON reports whether a body is what it says in its bytes: a content coding or
+// another charset would be read in two ways.
+func plainJSON(h http.Header) bool {
+	kind := h["Content-Type"]
+	coding := h["Content-Encoding"]
+	switch {
+	case len(kind) != 1 || len(coding) > 1 || len(coding) == 1 && !strings.EqualFold(coding[0], "identity"):
+		return false
+	case kind[0] == "application/json":
+		return true
+	}
+	mediaType, parameters, err := mime.ParseMediaType(kind[0])
+	charset, given := parameters["charset"]
+	return err == nil && mediaType == "application/json" && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
 // decodeValue reads a value that may stand there as Base64 (MCP 2026-07-28, transports,

@@ -2,10 +2,13 @@ package bearer
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"testing"
 )
 
+// A header is refused that two readers could read differently, or that says something else
+// than the message.
 func TestAmbiguousHeadersAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		h      http.Header
@@ -14,7 +17,7 @@ func TestAmbiguousHeadersAreRefused(t *testing.T) {
 		"none":               {http.Header{}, 0},
 		"agree":              {http.Header{"Mcp-Method": {"tools/call"}, "Mcp-Name": {"add"}}, 0},
 		"agree in Base64":    {http.Header{"Mcp-Name": {"=?base64?YWRk?="}}, 0},
-		"UTF-8":              {http.Header{"Content-Type": {`application/json; charset="UTF-8"`}, "Content-Encoding": {"identity"}}, 0},
+		"UTF-8":              {http.Header{"Content-Type": {`Application/JSON; charset="UTF-8"`}, "Content-Encoding": {"identity"}}, 0},
 		"another method":     {http.Header{"Mcp-Method": {"tools/list"}}, 400},
 		"another name":       {http.Header{"Mcp-Name": {"sub"}}, 400},
 		"another in Base64":  {http.Header{"Mcp-Name": {"=?base64?c3Vi?="}}, 400},
@@ -22,19 +25,33 @@ func TestAmbiguousHeadersAreRefused(t *testing.T) {
 		"method in Base64":   {http.Header{"Mcp-Method": {"=?base64?dG9vbHMvY2FsbA==?="}}, 400},
 		"two methods":        {http.Header{"Mcp-Method": {"tools/call", "tools/list"}}, 400},
 		"two sessions":       {http.Header{"Mcp-Session-Id": {"a", "b"}}, 400},
-		"two types":          {http.Header{"Content-Type": {"application/json", "text/plain"}}, 400},
+		"two types":          {http.Header{"Content-Type": {"application/json", "text/plain"}}, 415},
+		"no type":            {http.Header{"Content-Type": nil}, 415},
+		"text":               {http.Header{"Content-Type": {"text/plain"}}, 415},
+		"no charset":         {http.Header{"Content-Type": {"application/json; charset="}}, 415},
+		"two charsets":       {http.Header{"Content-Type": {"application/json; charset=utf-8; charset=utf-7"}}, 415},
 		"compressed":         {http.Header{"Content-Encoding": {"gzip"}}, 415},
-		"compressed twice":   {http.Header{"Content-Encoding": {"identity", "gzip"}}, 400},
+		"compressed twice":   {http.Header{"Content-Encoding": {"identity", "gzip"}}, 415},
 		"UTF-7":              {http.Header{"Content-Type": {"application/json; charset=utf-7"}}, 415},
 		"two last event ids": {http.Header{"Last-Event-Id": {"1", "2"}}, 400},
 	} {
 		var refused *problem
-		err := Message{Method: "tools/call", Name: "add"}.CheckHeader(c.h)
+		h := maps.Clone(plain)
+		maps.Copy(h, c.h)
+		_, err := ReadMessage(h, []byte(`{"method":"tools/call","params":{"name":"add"}}`))
 		if errors.As(err, &refused); refused == nil && c.status != 0 || refused != nil && refused.status != c.status {
 			t.Errorf("%s: %v, want %d", name, err, c.status)
 		}
 	}
-	if err := (Message{Method: "resources/read", Name: "a", URI: "b"}).CheckHeader(http.Header{"Mcp-Name": {"a"}}); err == nil {
+	if _, err := ReadMessage(http.Header{"Content-Type": plain["Content-Type"], "Mcp-Name": {"a"}}, []byte(`{"method":"resources/read","params":{"name":"a","uri":"b"}}`)); err == nil {
 		t.Error("a resource goes by another name than its URI")
+	}
+	for _, h := range []http.Header{{"Mcp-Session-Id": {"a", "b"}}, {"Last-Event-Id": {"1", "2"}}, {"Mcp-Method": {"tools/call"}}} {
+		if CheckHeader(h) == nil {
+			t.Errorf("%v passes without a message", h)
+		}
+	}
+	if err := CheckHeader(http.Header{"Mcp-Session-Id": {"a"}, "Last-Event-Id": {"1"}}); err != nil {
+		t.Error(err)
 	}
 }

@@ -19,6 +19,9 @@ var (
 
 const callWhoami = issuer.CallWhoami
 
+// plain is the header of a message that says no more than it must.
+var plain = http.Header{"Content-Type": {"application/json"}}
+
 // simulated runs f where time is simulated, with an issuer that is reached without a
 // network, and a server for it.
 func simulated(t *testing.T, change func(*Config), f func(*testing.T, *issuer.Issuer, *Server)) {

@@ -41,17 +41,29 @@ var (
 	errNoName = errors.New("a method or the name of a tool is no plain string")
 )
 
-// ReadMessage reads a message as strictly as JSON allows: one object, valid
+// ReadMessage reads the message of a request as strictly as JSON allows: one object, valid
 // UTF-8, no member twice at any depth, no name that differs from a name of
 // the protocol in its case only, and no __proto__ beside those names, which
 // JavaScript may take for more of them. Libraries decode with encoding/json, for which
 // METHOD and method are the same and the last of two members counts: what is
 // allowed here and what is run there must be the same message. A method must be a string,
-// and a tools/call must name its tool by one. The error is for [Resource.Refuse].
-func ReadMessage(body []byte) (Message, error) {
+// and a tools/call must name its tool by one. The header must say that the body is
+// application/json, in UTF-8 if it says a charset, without a content coding, and its
+// Mcp-Method and Mcp-Name what the message says (MCP 2026-07-28, transports, standard
+// headers); none of all these may be there twice. The error is for [Resource.Refuse].
+func ReadMessage(h http.Header, body []byte) (Message, error) {
+	if !plainJSON(h) {
+		return Message{}, &problem{
+			status: http.StatusUnsupportedMediaType, code: "invalid_request",
+			text: "The message must be application/json in UTF-8, without a content coding.",
+		}
+	}
 	m, err := readMessage(body)
 	if err != nil {
 		return Message{}, unreadable(err)
+	}
+	if err := m.checkHeader(h); err != nil {
+		return Message{}, err
 	}
 	return m, nil
 }

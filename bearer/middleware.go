@@ -5,10 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -26,8 +24,7 @@ const (
 // With [Config.ToolScopes] each POST, and each request with a body, must be one JSON-RPC message, which is read
 // whole, at most 4 MiB of it, before next gets the same bytes: a client asks for more
 // scopes because of a 403, not because of an error in JSON-RPC. A message that two
-// readers could read differently is 400, see [ReadMessage] and [Message.CheckHeader]; anything but JSON in UTF-8
-// without a content coding is 415.
+// readers could read differently is 400 or 415, see [ReadMessage].
 //
 // A browser's preflight has no token by design and is answered for every page (Fetch
 // standard, CORS): no browser sends a bearer token by itself. Whether Host and Origin
@@ -86,34 +83,16 @@ func (p *Resource) readForTool(w http.ResponseWriter, r *http.Request, id Identi
 	if len(p.cfg.ToolScopes) == 0 || r.Method != http.MethodPost && r.ContentLength == 0 {
 		return nil
 	}
-	if !plainJSON(r.Header) {
-		return &problem{
-			status: http.StatusUnsupportedMediaType, code: "invalid_request",
-			text: "The message must be application/json in UTF-8, without a content coding.",
-		}
-	}
 	body, err := readWhole(w, r)
 	if err != nil {
 		return err
 	}
-	m, err := ReadMessage(body)
+	m, err := ReadMessage(r.Header, body)
 	if err != nil {
-		return err
-	}
-	if err := m.CheckHeader(r.Header); err != nil {
 		return err
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return p.MayCall(id, m.Tool)
-}
-
-// plainJSON reports whether a body is what it says in its bytes: a content coding or
-// another charset would be read in two ways.
-func plainJSON(h http.Header) bool {
-	mediaType, parameters, err := mime.ParseMediaType(h.Get("Content-Type"))
-	charset, given := parameters["charset"]
-	return err == nil && mediaType == "application/json" && (!given || strings.EqualFold(charset, "utf-8")) &&
-		len(h.Values("Content-Type")) == 1 && len(h.Values("Content-Encoding")) == 0
 }
 
 // readWhole reads a body within the bounds of a message. Not every ResponseWriter can

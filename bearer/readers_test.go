@@ -111,7 +111,7 @@ func TestReadersOfOtherLanguagesSeeTheSameMessage(t *testing.T) {
 	var passed []string
 	var lines bytes.Buffer
 	for _, body := range confusions() {
-		m, err := ReadMessage([]byte(body))
+		m, err := ReadMessage(plain, []byte(body))
 		if err != nil {
 			continue
 		}
@@ -145,7 +145,7 @@ func TestReadersOfOtherLanguagesSeeTheSameMessage(t *testing.T) {
 			if err := json.Unmarshal([]byte(said[k]), &seen); err != nil {
 				t.Errorf("%s says of %.200q %s", program, body, said[k])
 			}
-			m, _ := ReadMessage([]byte(body))
+			m, _ := ReadMessage(plain, []byte(body))
 			for j, value := range seen {
 				if value == "undefined" {
 					value = ""

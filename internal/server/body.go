@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"os"
 	"time"
@@ -59,11 +58,12 @@ type incoming struct {
 }
 
 // receive reads a message of a verified caller, takes a slot for it, and asks
-// whether its sender may send it, or answers itself and returns false. A page may
-// send text/plain to any server without a preflight, so only application/json is
-// taken. mcp-go reads without limit, which is why the reading is done here;
-// it gets the body that was read. The slot is taken last: a body that is held
-// back must not keep others from being answered.
+// whether its sender may send it, or answers itself and returns false. mcp-go reads
+// without limit, which is why the reading is done here; it gets the body that was
+// read. The slot is taken when all of it is there: a body that is held back must not
+// keep others from being answered. Whether the sender may send it must be decided
+// before mcp-go sees the message: a client asks for more scopes because of a 403, not
+// because of a JSON-RPC error.
 func (s *front) receive(w http.ResponseWriter, r *http.Request, id bearer.Identity) (in incoming, ok bool) {
 	in.reservation = &reservation{limits: s.limits, owner: ownerOf(id)}
 	defer func() {
@@ -71,14 +71,7 @@ func (s *front) receive(w http.ResponseWriter, r *http.Request, id bearer.Identi
 			in.release()
 		}
 	}()
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/json" {
-		problem{
-			http.StatusUnsupportedMediaType, "invalid_request",
-			"The content type must be application/json.",
-		}.write(w)
-		return in, false
-	}
+	var err error
 	if in.body, err = readBody(w, r, in.reserveBytes); err != nil {
 		s.refuseBody(w, r, err)
 		return in, false
@@ -90,7 +83,11 @@ func (s *front) receive(w http.ResponseWriter, r *http.Request, id bearer.Identi
 		s.refuseBody(w, r, err)
 		return in, false
 	}
-	if in.Message, ok = readMessage(w, r, id, in.body); !ok {
+	if in.Message, err = bearer.ReadMessage(r.Header, in.body); err == nil {
+		err = s.resource.MayCall(id, in.Tool)
+	}
+	if err != nil {
+		refuse(w, r, err)
 		return in, false
 	}
 	r.Body = io.NopCloser(bytes.NewReader(in.body))
@@ -98,22 +95,18 @@ func (s *front) receive(w http.ResponseWriter, r *http.Request, id bearer.Identi
 	return in, true
 }
 
-// readMessage reads a message and decides whether the caller may send it, or
-// answers itself and returns false. This must be done before mcp-go sees the
-// message: a client asks for more scopes because of a 403, not because of a
-// JSON-RPC error.
-func readMessage(w http.ResponseWriter, r *http.Request, id bearer.Identity, body []byte) (bearer.Message, bool) {
-	resource := recordOf(r.Context()).resource
-	m, err := bearer.ReadMessage(body)
-	if err == nil {
-		err = resource.MayCall(id, m.Tool)
-	}
-	if err != nil {
-		recordReason(r.Context(), err)
-		resource.Refuse(w, r, err)
-		return m, false
-	}
-	return m, true
+// endpoint is protected for what is judged before a [backend] answers it: of a request
+// with a message receive does that, of another one there is the header only.
+func (s *front) endpoint(resource *bearer.Resource, serve func(http.ResponseWriter, *http.Request, bearer.Identity)) http.HandlerFunc {
+	return s.protected(resource, func(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
+		if r.Method != http.MethodPost {
+			if err := bearer.CheckHeader(r.Header); err != nil {
+				refuse(w, r, err)
+				return
+			}
+		}
+		serve(w, r, id)
+	})
 }
 
 // reserveCall takes a slot for a request, which begins to be answered now, or

@@ -1,9 +1,12 @@
 package server
 
 import (
+	"context"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"mcp-login/test/issuer"
 )
@@ -28,6 +31,45 @@ func contentTypeMustBeJSON(t *testing.T, on setUp) {
 	}
 	if resp := call(s, "POST", "/mcp", token, callWhoami, "Content-Type", "Application/JSON; charset=utf-8"); resp.StatusCode != 200 {
 		t.Errorf("with a charset: %d", resp.StatusCode)
+	}
+}
+
+// A header that two readers could read differently, or that says something else than the
+// message, is refused by whoami as it is by the gateway; one that brings no message as well.
+func TestHeaderSaysWhatTheMessageSays(t *testing.T) { onBothBackends(t, headerSaysWhatTheMessageSays) }
+
+func headerSaysWhatTheMessageSays(t *testing.T, on setUp) {
+	i := issuer.Start(t)
+	s := newServer(t, i, on(func(c *Config) { c.Stateful = true }))
+	token := i.Sign(t, issuer.Change{})
+	for _, header := range []struct {
+		name, value string
+		want        int
+	}{
+		{"Content-Type", "application/json; charset=utf-16", 415},
+		{"Content-Encoding", "gzip", 415},
+		{"Mcp-Method", "tools/list", 400},
+		{"Mcp-Name", "another", 400},
+		{"Mcp-Protocol-Version", "2025-06-18", 400}, // a second one
+		{"Mcp-Session-Id", "x", 400},                // a second one
+	} {
+		for _, path := range []string{"POST /mcp", "POST /messages?sessionId=x", "GET /mcp", "DELETE /mcp", "GET /sse"} {
+			method, target, _ := strings.Cut(path, " ")
+			if method != http.MethodPost && header.want == 415 {
+				continue
+			}
+			body := ""
+			if method == http.MethodPost {
+				body = callWhoami
+			}
+			r := request(method, target, token, strings.NewReader(body), "Mcp-Protocol-Version", "2025-06-18", "Mcp-Session-Id", "x", header.name, header.value)
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // of a stream that should not have begun
+			resp := serve(s, r.WithContext(ctx))
+			cancel()
+			if resp.StatusCode != header.want {
+				t.Errorf("%s with %s %s: %d", path, header.name, header.value, resp.StatusCode)
+			}
+		}
 	}
 }
 

@@ -17,10 +17,11 @@
 //  5. There [bearer.Resource] finds out who calls, on every request of every method, or
 //     refuses (front.go): 400, 401, 403, 503. A subject with too many requests gets 429. With [Config.Profiles] what the token
 //     does not say of a person is added, without a word where that fails.
-//  6. Method and content type are checked, and the message is read as its bytes
-//     come: 405, 415, 413, and 408 if they come too slowly (body.go). Then it takes a
-//     place among the calls, or as a listen request among the streams, and its
-//     member names are checked: 400, and the scopes of the tool that it calls: 403. What
+//  6. The method is checked, and the message is read as its bytes
+//     come: 405, 413, and 408 if they come too slowly (body.go). Then it takes a
+//     place among the calls, or as a listen request among the streams, and what two readers
+//     could read differently in it or in the header is refused ([bearer.ReadMessage]): 400, 415;
+//     so is a call of a tool whose scopes the token lacks: 403. What
 //     one user may hold of bytes, calls and streams is bounded, beyond it is 429; of all
 //     users, beyond it is 503 (quota.go).
 //  7. The session, where there is one, must belong to the caller, whatever the

@@ -115,12 +115,14 @@ func (f *front) protected(resource *bearer.Resource,
 		defer cancel()
 		r = r.WithContext(ctx)
 
-		id, ok := authenticate(w, r, resource)
-		if !ok {
+		record := recordOf(ctx)
+		record.resource = resource
+		id, err := resource.Authenticate(r)
+		if err != nil {
+			refuse(w, r, err)
 			return
 		}
-		record := recordOf(ctx)
-		record.subject, record.resource = foreign.Line(id.Subject), resource
+		record.subject = foreign.Line(id.Subject)
 		if after, ok := f.subjectLimit.allow(id.Issuer + " " + id.Subject); !ok {
 			f.refuseMore(w, limitSubject, after, "too_many_requests", "Too many requests of this user.")
 			return

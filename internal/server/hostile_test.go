@@ -72,7 +72,7 @@ func nothingIsHeldAfterwards(t *testing.T, on setUp) {
 		"two lengths":                  {head("Content-Length: 40", "Content-Length: 41") + pingMessage, []int{400}},
 		"a length and chunks":          {head("Content-Length: 4", "Transfer-Encoding: chunked") + "28\r\n" + pingMessage + "\r\n0\r\n\r\n", []int{200}},
 		"a coding nobody knows":        {head("Transfer-Encoding: gzip"), []int{501}},
-		"gzip":                         {head("Content-Length: 40", "Content-Encoding: gzip") + "\x1f\x8b" + strings.Repeat("\x00", 38), []int{400}},
+		"gzip":                         {head("Content-Length: 40", "Content-Encoding: gzip") + "\x1f\x8b" + strings.Repeat("\x00", 38), []int{415}},
 		"three in a row":               {sized(pingMessage) + sized(pingMessage) + sized(pingMessage), []int{200, 200, 200}},
 		"a second behind a bad one":    {sized("{") + sized(pingMessage), []int{400, 200}},
 		"a second behind a large one":  {head("Content-Length: 9999999") + sized(pingMessage), []int{413}},

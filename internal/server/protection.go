@@ -39,14 +39,8 @@ func (f *front) protect(cfg *Config) error {
 // [bearer.Resource.Reload].
 func (f *front) Reload() { f.resource.Reload() }
 
-// authenticate returns the caller's identity, or answers the request itself
-// and returns false.
-func authenticate(w http.ResponseWriter, r *http.Request, resource *bearer.Resource) (bearer.Identity, bool) {
-	id, err := resource.Authenticate(r)
-	if err != nil {
-		recordReason(r.Context(), err)
-		resource.Refuse(w, r, err)
-		return bearer.Identity{}, false
-	}
-	return id, true
+// refuse answers a request that its resource refuses with err.
+func refuse(w http.ResponseWriter, r *http.Request, err error) {
+	recordReason(r.Context(), err)
+	recordOf(r.Context()).resource.Refuse(w, r, err)
 }

@@ -72,7 +72,7 @@ func (u *upstream) serveStreamable(w http.ResponseWriter, r *http.Request, id be
 }
 
 func (u *upstream) post(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	in, ok := u.receiveFor(w, r, id)
+	in, ok := u.receive(w, r, id)
 	if !ok {
 		return
 	}
@@ -97,27 +97,6 @@ func (u *upstream) post(w http.ResponseWriter, r *http.Request, id bearer.Identi
 	default:
 		u.pass(w, r, c, s, &gateway.Relay{})
 	}
-}
-
-// receiveFor is receive, and refuses what the upstream might read in another way.
-func (u *upstream) receiveFor(w http.ResponseWriter, r *http.Request, id bearer.Identity) (incoming, bool) {
-	in, ok := u.receive(w, r, id)
-	if ok && !plainHeader(w, r, in.Message) {
-		in.release()
-		return in, false
-	}
-	return in, ok
-}
-
-// plainHeader reports whether the header says nothing else than the message, or answers
-// itself and returns false.
-func plainHeader(w http.ResponseWriter, r *http.Request, m bearer.Message) bool {
-	err := m.CheckHeader(r.Header)
-	if err != nil {
-		recordReason(r.Context(), err)
-		recordOf(r.Context()).resource.Refuse(w, r, err)
-	}
-	return err == nil
 }
 
 // call is what goes to the upstream.
@@ -215,9 +194,6 @@ func (u *upstream) relay(w http.ResponseWriter, r *http.Request, c gateway.Call,
 
 // get holds the upstream's own stream of a session open.
 func (u *upstream) get(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	if !plainHeader(w, r, bearer.Message{}) {
-		return
-	}
 	done, ok := u.openStream(w, ownerOf(id), "streamable")
 	if !ok {
 		return
@@ -253,7 +229,7 @@ func (u *upstream) subscribe(w http.ResponseWriter, r *http.Request, in incoming
 func (u *upstream) delete(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
 	held := &reservation{limits: u.limits, owner: ownerOf(id)}
 	defer held.release()
-	if !plainHeader(w, r, bearer.Message{}) || !u.reserveCall(w, held) {
+	if !u.reserveCall(w, held) {
 		return
 	}
 	if s, ok := u.session(w, r, id); ok {

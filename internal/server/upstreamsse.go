@@ -20,9 +20,6 @@ func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Id
 		methodNotAllowed(w, "GET")
 		return
 	}
-	if !plainHeader(w, r, bearer.Message{}) {
-		return
-	}
 	done, ok := u.openStream(w, ownerOf(id), "sse")
 	if !ok {
 		return
@@ -65,7 +62,7 @@ func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bear
 		methodNotAllowed(w, "POST")
 		return
 	}
-	in, ok := u.receiveFor(w, r, id)
+	in, ok := u.receive(w, r, id)
 	if !ok {
 		return
 	}

@@ -5,7 +5,7 @@
 // # The way of a request
 //
 //  1. Package server has refused what the upstream could read in another way than it was
-//     judged ([bearer.ReadMessage], [bearer.Message.CheckHeader]).
+//     judged ([bearer.ReadMessage], [bearer.CheckHeader]).
 //  2. Of the client's header only names on a list go on, of which Authorization, Cookie,
 //     Forwarded and every spelling of an identity header are none. Who calls is
 //     written by us: as headers (identity.go), and as a signed assertion (assertion.go).
