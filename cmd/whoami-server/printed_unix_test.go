@@ -13,6 +13,7 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // What --dev prints works as it is printed: the commands in a shell, in their order, the
@@ -26,7 +27,16 @@ func TestDevPrintsWhatWorks(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	p := start(t, "--dev", "--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0")
+	address := real.FreeAddress(t)
+	for resource, commands := range map[string]int{"http://" + address + "/mcp": 4, "http://" + address + "/a/mcp http://" + address + "/b/mcp": 6} {
+		p := start(t, "--dev", "--listen", address, "--dev-listen", "127.0.0.1:0", "--resource", resource)
+		worksAsPrinted(t, p, commands)
+		p.stop()
+	}
+}
+
+func worksAsPrinted(t *testing.T, p *program, commands int) {
+	t.Helper()
 	kinds := map[string]int{}
 	for line := range strings.Lines(p.stdout.String()) {
 		word, printed := strings.CutPrefix(line, "  ")
@@ -47,7 +57,7 @@ func TestDevPrintsWhatWorks(t *testing.T) {
 			t.Errorf("nothing runs %q", word)
 		}
 	}
-	if kinds["command"] != 4 || kinds["entry"] != 1 || kinds["address"] != 1 {
+	if kinds["command"] != commands || kinds["entry"] != 1 || kinds["address"] != 1 {
 		t.Errorf("%v in\n%s", kinds, p.stdout)
 	}
 }

@@ -133,7 +133,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 		}
 		defer func() { _ = provider.Close() }()
 		cfg.Issuer = provider.Issuer()
-		printDev(stdout, cfg.Resource, cfg.Upstream == nil && cfg.ForwardAuth == nil)
+		printDev(stdout, cfg.Resource, o.others, cfg.Upstream == nil && cfg.ForwardAuth == nil)
 	}
 	if o.collector != "" {
 		tracer, stop := startTracing(ctx, o.collector, o.ratio, cfg.Version, log)
@@ -293,7 +293,7 @@ func startDev(ctx context.Context, address string, resources []server.Config, lo
 
 // printDev says how to try it. Each line that begins with two blanks works as it is when
 // it is pasted where the line above says.
-func printDev(w io.Writer, resource *url.URL, whoami bool) {
+func printDev(w io.Writer, resource *url.URL, others []*url.URL, whoami bool) {
 	page := url.URL{Scheme: resource.Scheme, Host: resource.Host, Path: "/"}
 	name, calls := "server", ""
 	if whoami {
@@ -303,6 +303,13 @@ func printDev(w io.Writer, resource *url.URL, whoami bool) {
 A tool that needs one more scope, for which you sign in again:
   mcp-login call %[1]s whoami_details
 `, hint.Quote(resource.String()))
+	}
+	for _, other := range others {
+		calls += fmt.Sprintf(`
+Another resource, whose tokens are its own:
+  mcp-login login %[1]s
+  mcp-login tools %[1]s
+`, hint.Quote(other.String()))
 	}
 	_, _ = fmt.Fprintf(w, `Development mode, not for production: anybody may sign in as anybody.
 
