@@ -24,10 +24,15 @@ func TestNobodyIsAskedAgainAcrossRestarts(t *testing.T) {
 		l := newNetworkLab(t, nil)
 		l.who = ""
 		dir := t.TempDir()
-		for range 5 {
+		for n := range 5 {
 			_, h := l.client(l.store(dir), notInteractive)
-			if _, _, err := l.call(h, "1"); !errors.Is(err, grant.ErrDenied) {
+			_, _, err := l.call(h, "1")
+			if !errors.Is(err, grant.ErrDenied) {
 				t.Fatalf("%v", err)
+			}
+			// What it came to explains more than that nobody is asked.
+			if said := err.Error(); n > 0 != strings.Contains(said, ": at the last try: sign-in refused; End-User aborted interaction: nobody is asked again so soon: ") {
+				t.Errorf("call %d: %s", n, said)
 			}
 		}
 		if l.tabs.Load() != 1 {
