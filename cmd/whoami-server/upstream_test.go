@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -100,6 +101,72 @@ func TestGatewaySecretThatIsNone(t *testing.T) {
 		if code != exitUsage || !strings.HasPrefix(said, "error: gateway-secret-file: ") || !strings.Contains(said, path) || !strings.Contains(said, want) ||
 			!strings.Contains(said, "hint: make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret\n") || strings.Contains(said, "xxx") {
 			t.Errorf("%s: exit %d, %s", path, code, said)
+		}
+	}
+}
+
+// An answer, an event or a line of 200 MiB, and 10,000 small events, come to the client whole
+// and are at no time held as a whole, also where the client stops reading for a while.
+func TestLargeAnswersAreNotHeld(t *testing.T) {
+	const size = 200 << 20
+	many := strings.Repeat("data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/x\"}\n\n", 10_000)
+	piece := strings.Repeat("x", 1<<20)
+	write := func(w http.ResponseWriter, kind, before, after string) {
+		w.Header().Set("Content-Type", kind)
+		_, _ = io.WriteString(w, before)
+		for range size / len(piece) {
+			if _, err := io.WriteString(w, piece); err != nil {
+				return
+			}
+		}
+		_, _ = io.WriteString(w, after)
+	}
+	const events, endpoint = "text/event-stream", "event: endpoint\ndata: /messages\n\n"
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case r.URL.Path == "/sse":
+			write(w, events, endpoint+"data: \"", "\"\n\n")
+		case strings.Contains(string(body), "events"):
+			w.Header().Set("Content-Type", events)
+			for event := range strings.SplitAfterSeq(many, "\n\n") {
+				_, _ = io.WriteString(w, event)
+				_ = http.NewResponseController(w).Flush()
+			}
+		case strings.Contains(string(body), "event"):
+			write(w, events, "data: \"", "\"\n\n")
+		default:
+			write(w, "application/json", `{"jsonrpc":"2.0","id":1,"result":"`, `"}`)
+		}
+	}))
+	t.Cleanup(upstream.Close)
+	a := attack(t, "--upstream", upstream.URL+"/mcp")
+	token := a.token(t, "alice")
+	before := a.measured(t, "process_resident_memory_bytes")
+	for name, tt := range map[string]struct {
+		method, path string
+		want         int
+	}{
+		"answer": {"POST", "/mcp", size}, "event": {"POST", "/mcp", size}, "events": {"POST", "/mcp", len(many)}, "HTTP+SSE": {"GET", "/sse", size},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), tt.method, "http://"+a.address+tt.path, strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"`+name+`"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		half, err := io.CopyN(io.Discard, resp.Body, int64(tt.want)/2)
+		within := a.measured(t, "process_resident_memory_bytes") - before
+		rest, failed := io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		growth := a.measured(t, "process_resident_memory_bytes") - before
+		t.Logf("%s: %d MiB came, memory grew by %d MiB, and by %d MiB at the end", name, (half+rest)>>20, within>>20, growth>>20)
+		if err != nil || failed != nil || half+rest < int64(tt.want) || max(within, growth) > 32<<20 {
+			t.Errorf("%s: %d bytes of %d, %v, %v", name, half+rest, tt.want, err, failed)
 		}
 	}
 }
