@@ -128,8 +128,9 @@ func (a About) check() error {
 	return errors.Join(errs...)
 }
 
-// check reports everything that is wrong with the configuration, joined into one error.
-func (c *Config) check() error {
+// Check reports everything that is wrong with the configuration, joined into one error;
+// nil when [New] will accept it, unless Share is closed by then.
+func (c *Config) Check() error {
 	resource := ""
 	if c.Resource != nil {
 		resource = c.Resource.String()

@@ -130,7 +130,7 @@ func TestVerificationConfigCheck(t *testing.T) {
 	} {
 		cfg := Config{Resource: mustURL(t, "https://h.example/mcp"), Issuer: "https://id.example"}
 		change(&cfg)
-		if err := cfg.check(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := cfg.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}

@@ -54,7 +54,7 @@ type issuerPool struct {
 // one error. Nothing is fetched before the first token, so the issuer may be down. What
 // cfg points to must not be changed afterwards.
 func New(cfg Config) (*Resource, error) {
-	if err := cfg.check(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
 	if cfg.Log == nil {

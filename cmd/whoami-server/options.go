@@ -277,7 +277,7 @@ func (o *options) parse() []error {
 	o.parseIssuer(wrong)
 	o.parseOpaque()
 	o.parsePage(wrong)
-	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", o.config.CheckOptional())
+	o.checkOthers(wrong)
 	o.parseAddresses(wrong)
 	o.parseGateway(wrong)
 	o.parseForwardAuth(wrong)
@@ -285,6 +285,16 @@ func (o *options) parse() []error {
 		o.keepToThisMachine(wrong)
 	}
 	return all
+}
+
+// checkOthers judges what has no check and no hint of its own.
+func (o *options) checkOthers(wrong func(string, error)) {
+	others := o.config
+	others.InstallPage, others.Resource = "", &url.URL{Scheme: "https", Host: "resource.example"}
+	if bearer.CheckIdentifier("issuer", others.Issuer) != nil {
+		others.Issuer = "https://issuer.example"
+	}
+	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", others.Check())
 }
 
 // devHint is what to do about an address of --dev that others can reach.

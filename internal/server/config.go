@@ -55,38 +55,16 @@ type Config struct {
 // Check reports everything that is wrong with the configuration, joined into
 // one error; nil when [New] will accept it.
 func (c *Config) Check() error {
-	resource := ""
-	if c.Resource != nil {
-		resource = c.Resource.String()
+	errs := []error{c.Config.Check(), CheckPage("install page", c.InstallPage), c.checkOperations()}
+	if c.Upstream != nil {
+		errs = append(errs, c.Upstream.Check())
 	}
-	return errors.Join(bearer.CheckIdentifier("resource", resource), bearer.CheckIdentifier("issuer", c.Issuer), CheckPage("install page", c.InstallPage), c.CheckOptional())
-}
-
-// CheckOptional is Check for all fields but Resource, Issuer and InstallPage: the first
-// two may be known only later, and the last has a check of its own.
-func (c *Config) CheckOptional() error {
-	errs := []error{c.checkOperations(), c.checkProtection()}
 	for _, o := range c.AllowedOrigins {
 		if u, err := url.Parse(o); err != nil || u.Scheme == "" || u.Host == "" || o != u.Scheme+"://"+u.Host {
 			errs = append(errs, fmt.Errorf("allowed origin %q: must be scheme://host[:port] and nothing else", o))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// checkProtection asks [bearer.New], which fetches nothing, what it makes of all but
-// Resource and Issuer.
-func (c *Config) checkProtection() error {
-	cfg := c.Config
-	cfg.Share, cfg.Resource = nil, &url.URL{Scheme: "https", Host: "resource.example"}
-	if bearer.CheckIdentifier("issuer", cfg.Issuer) != nil {
-		cfg.Issuer = "https://issuer.example"
-	}
-	resource, err := bearer.New(cfg)
-	if err == nil {
-		resource.Close()
-	}
-	return err
 }
 
 // CheckPage reports why address cannot be that of a page for people; nil when it can,

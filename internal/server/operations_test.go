@@ -339,7 +339,7 @@ func TestEveryMistakeInTheLimitsIsReported(t *testing.T) {
 		}
 	}
 	cfg := Config{Operations: o}
-	if err := cfg.CheckOptional(); err == nil || !strings.Contains(err.Error(), "max sessions") {
+	if err := cfg.Check(); err == nil || !strings.Contains(err.Error(), "max sessions") {
 		t.Errorf("part of the configuration: %v", err)
 	}
 }

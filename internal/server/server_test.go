@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"mcp-login/bearer"
+	"mcp-login/internal/server/gateway"
 	"mcp-login/test/issuer"
 )
 
@@ -208,6 +209,7 @@ func TestEveryConfigMistakeIsReported(t *testing.T) {
 		"leeway":            func(c *Config) { c.Leeway = -1 },
 		"scope":             func(c *Config) { c.Scopes = []string{"a b"} },
 		`scope "`:           func(c *Config) { c.RequiredScopes = []string{`a"b`} },
+		"upstream":          func(c *Config) { c.Upstream = &gateway.Config{} },
 		"origin":            func(c *Config) { c.AllowedOrigins = []string{"https://h.example/"} },
 	}
 	for want, change := range tests {
