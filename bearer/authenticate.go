@@ -95,7 +95,7 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 const errBound = invalidTokenError("bound to a key")
 
 // verifyFrom decides about a token that was presented alone, by a client at an address.
-func (p *protection) verifyFrom(ctx context.Context, client, token string) (Identity, error) {
+func (p *Resource) verifyFrom(ctx context.Context, client, token string) (Identity, error) {
 	id, err := p.verify(ctx, client, token)
 	switch {
 	case err != nil:
@@ -115,7 +115,7 @@ func (p *protection) verifyFrom(ctx context.Context, client, token string) (Iden
 }
 
 // signedInWell reports whether the sign-in behind a token suffices (RFC 9470 section 4).
-func (p *protection) signedInWell(id Identity) bool {
+func (p *Resource) signedInWell(id Identity) bool {
 	if acr, _ := id.Claims["acr"].(string); len(p.cfg.ACRValues) > 0 && !slices.Contains(p.cfg.ACRValues, acr) {
 		return false
 	}
@@ -154,7 +154,7 @@ func pauseAfter(err error) int {
 }
 
 // refusalOf chooses the answer to a failed request, and its challenges.
-func (p *protection) refusalOf(err error) (*problem, []challenge) {
+func (p *Resource) refusalOf(err error) (*problem, []challenge) {
 	var bad malformed
 	var scope *InsufficientScopeError
 	var authentication *InsufficientAuthenticationError

@@ -15,13 +15,10 @@ import (
 // Resource is one protected resource (RFC 9728): what its clients are told, and which
 // tokens are for it. Make one with [New]. All methods may be called concurrently.
 type Resource struct {
-	*protection
-	// identifier is what is published for this endpoint, and metadataURL where.
+	// identifier is what is published for this endpoint, and metadataURL where. All else
+	// is the same for all endpoints of a resource.
 	identifier, metadataURL string
-}
 
-// protection is what all endpoints of a resource share.
-type protection struct {
 	cfg       Config
 	audiences []string
 	scopes    []string // advertised
@@ -63,16 +60,16 @@ func New(cfg Config) (*Resource, error) {
 	if cfg.ClientAddress == nil {
 		cfg.ClientAddress = addressOf
 	}
-	p := &protection{cfg: cfg, scopes: cfg.advertised(), audiences: append([]string{cfg.Resource.String()}, cfg.Audiences...)}
+	p := &Resource{cfg: cfg, scopes: cfg.advertised(), audiences: append([]string{cfg.Resource.String()}, cfg.Audiences...)}
 	if err := p.join(&cfg); err != nil {
 		return nil, err
 	}
 	p.prepareVerification(&cfg)
-	return (&Resource{protection: p}).At(cfg.Resource), nil
+	return p.At(cfg.Resource), nil
 }
 
 // join takes the issuers from those that another resource knows, or visits them itself.
-func (p *protection) join(cfg *Config) error {
+func (p *Resource) join(cfg *Config) error {
 	if cfg.Share != nil {
 		p.issuers = cfg.Share.issuers
 	} else {
@@ -121,7 +118,7 @@ func (pool *issuerPool) leave() {
 }
 
 // prepareVerification sets up the built-in verifier unless cfg has one.
-func (p *protection) prepareVerification(cfg *Config) {
+func (p *Resource) prepareVerification(cfg *Config) {
 	if cfg.Verify != nil {
 		p.verify = boundedChecks(cfg.Verify)
 		return
@@ -166,14 +163,12 @@ func (p *Resource) At(endpoint *url.URL) *Resource {
 	if path == "/" {
 		path = "" // RFC 9728 section 3.1: only a slash right after the host is dropped
 	}
-	at := &Resource{
-		protection: p.protection, identifier: p.cfg.Resource.String(),
-		metadataURL: endpoint.Scheme + "://" + endpoint.Host + metadataPath + path,
-	}
+	at := *p
+	at.identifier, at.metadataURL = p.cfg.Resource.String(), endpoint.Scheme+"://"+endpoint.Host+metadataPath+path
 	if name := endpoint.String(); slices.Contains(p.audiences, name) {
 		at.identifier = name
 	}
-	return at
+	return &at
 }
 
 // Verify decides about one token that comes by another way than a request's header. Its
@@ -248,7 +243,7 @@ func (p *Resource) Reload() {
 	p.forgetAll()
 }
 
-func (p *protection) forgetAll() {
+func (p *Resource) forgetAll() {
 	if p.results != nil {
 		p.results.clear()
 	}

@@ -60,7 +60,7 @@ func (p *Resource) MayCall(id Identity, tool string) error {
 // require returns an *InsufficientScopeError if id lacks a scope of need. It names the
 // scopes the client should ask for next: the server's, those of need, and those it
 // has, so that it loses none. Of offline_access the client decides itself.
-func (p *protection) require(id Identity, need []string) error {
+func (p *Resource) require(id Identity, need []string) error {
 	if !slices.ContainsFunc(need, func(scope string) bool { return !slices.Contains(id.Scopes, scope) }) {
 		return nil
 	}
