@@ -20,6 +20,7 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // evilSubject has what acts on a terminal, turns the direction of writing, and
@@ -61,12 +62,9 @@ func startUpstream(t *testing.T) string {
 
 func attack(t *testing.T, args ...string) *attacked {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := &attacked{resource: "http://" + l.Addr().String() + "/mcp"}
-	_ = l.Close()
+	a := &attacked{address: real.FreeAddress(t)}
+	a.resource = "http://" + a.address + "/mcp"
+	var err error
 	a.idp, err = devidp.Start(context.Background(), "127.0.0.1:0", devidp.Config{
 		Users: []devidp.User{
 			{Subject: "1", Username: "alice"}, {Subject: "2", Username: "bob"}, {Subject: evilSubject, Username: "eve"},
@@ -80,7 +78,7 @@ func attack(t *testing.T, args ...string) *attacked {
 	a.idp.AddResource(devidp.Resource{Indicator: a.resource})
 	cmd := exec.Command(binary.Build(t, "whoami-server"), append([]string{
 		"--issuer", a.idp.Issuer(), "--resource", a.resource,
-		"--listen", strings.TrimSuffix(strings.TrimPrefix(a.resource, "http://"), "/mcp"), "--ops-listen", "127.0.0.1:0",
+		"--listen", a.address, "--ops-listen", "127.0.0.1:0",
 	}, args...)...)
 	a.said = &binary.Output{}
 	cmd.Stderr = a.said
@@ -93,7 +91,7 @@ func attack(t *testing.T, args ...string) *attacked {
 	})
 	a.process = cmd.Process
 	a.ops = a.said.Await(t, `operations on (\S+)\n`)[1]
-	a.address = a.said.Await(t, ` listening on (\S+),`)[1]
+	a.said.Await(t, ` listening on `)
 	return a
 }
 

@@ -8,13 +8,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/real"
 )
 
 func parsed(t *testing.T, env map[string]string, args ...string) (*options, []error) {
@@ -182,9 +182,7 @@ func TestIntrospectionByKey(t *testing.T) {
 // Two resources by flags: each has its own tokens. Two that cannot be told apart
 // do not start.
 func TestTwoResources(t *testing.T) {
-	ready := httptest.NewUnstartedServer(nil) // only for a free port
-	address := ready.Listener.Addr().String()
-	ready.Close()
+	address := real.FreeAddress(t)
 	base := "http://" + address
 	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{})
 	if err != nil {

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"mcp-login/internal/bridge/upstream"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/test/real"
 )
 
 // What a server says wrongly or not at all becomes one clear error.
@@ -114,10 +114,7 @@ func TestClassOfEachError(t *testing.T) {
 
 // A host that is not there is an error for the request alone.
 func TestUnreachableServerIsAnErrorOfTheRequest(t *testing.T) {
-	srv := httptest.NewServer(http.NotFoundHandler())
-	address := srv.URL
-	srv.Close()
-	r := rigTo(t, address+"/mcp?secret=hunter2")
+	r := rigTo(t, "http://"+real.FreeAddress(t)+"/mcp?secret=hunter2")
 	for i := range 2 {
 		r.send(fmt.Sprintf(`{"id":%d,"method":"initialize"}`, i))
 		if got := r.line(); !strings.Contains(got, `"code":1001`) || strings.Contains(got, "hunter2") {

@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/real"
 )
 
 // Redirects with a state or an issuer that is another one, or without.
@@ -92,12 +92,12 @@ func TestCloseEndsDelay(t *testing.T) {
 // The end of the context ends the server as well.
 func TestContextEndsServer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	idp, err := devidp.Start(ctx, "127.0.0.1:0", config(nil))
+	address := real.FreeAddress(t)
+	idp, err := devidp.Start(ctx, address, config(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, ok := strings.CutPrefix(strings.TrimSuffix(idp.Issuer(), "/oidc"), "http://")
-	if !ok || !strings.HasPrefix(address, "127.0.0.1:") {
+	if idp.Issuer() != "http://"+address+"/oidc" {
 		t.Errorf("issuer %q", idp.Issuer())
 	}
 	cancel()

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"mcp-login/internal/neterror"
+	"mcp-login/test/real"
 )
 
 // Each failure is a real one, of a real server or of none.
@@ -35,8 +36,8 @@ func TestExplainNamesCauseAndNextStep(t *testing.T) {
 		{"expired", expired(t), "its certificate is not valid now: ", "the clock of this machine"},
 		{"no TLS", ask("https"+strings.TrimPrefix(plain(t, http.NotFound), "http"), &http.Transport{}), "it does not speak TLS", "http instead of https"},
 		{"client certificate", clientCertificate(t), "it asks for a client certificate", "--client-cert"},
-		{"nobody", ask("http://"+unused(t), &http.Transport{}), "nothing listens at 127.0.0.1:", "is the server running"},
-		{"proxy away", ask("https://server.example/mcp", proxied("http://"+unused(t))), "the proxy does not answer: ", "NO_PROXY"},
+		{"nobody", ask("http://"+real.FreeAddress(t), &http.Transport{}), "nothing listens at 127.0.0.1:", "is the server running"},
+		{"proxy away", ask("https://server.example/mcp", proxied("http://"+real.FreeAddress(t))), "the proxy does not answer: ", "NO_PROXY"},
 		{"proxy with a password", ask("https://server.example/mcp", proxied(plain(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 		}))), "the proxy wants a name and a password", "HTTPS_PROXY"},
@@ -98,16 +99,6 @@ func secure(t *testing.T, config *tls.Config) string {
 
 func proxied(proxy string) *http.Transport {
 	return &http.Transport{OnProxyConnectResponse: neterror.OnProxyConnectResponse, Proxy: func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }}
-}
-
-// unused is an address at which nobody listens.
-func unused(t *testing.T) string {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // certificate is one for 127.0.0.1, and what trusts it.

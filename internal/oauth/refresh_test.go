@@ -15,6 +15,7 @@ import (
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/test/real"
 )
 
 // Eight processes and a provider that answers a refresh after
@@ -167,7 +168,8 @@ func TestBrokenConnectionsKeepTheLogin(t *testing.T) {
 			_, h := l.client(s, nil)
 			l.mustCall(h, "login")
 			l.res.revokeSeen()
-			ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+			address := real.FreeAddress(t)
+			ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -180,7 +182,7 @@ func TestBrokenConnectionsKeepTheLogin(t *testing.T) {
 			}
 			cred := l.stored(s)
 			refresh := cred.RefreshToken
-			cred.TokenEndpoint = "http://" + ln.Addr().String() + "/token"
+			cred.TokenEndpoint = "http://" + address + "/token"
 			l.save(s, cred)
 			if _, _, err := l.call(h, "1"); !errors.Is(err, discovery.ErrUnavailable) {
 				t.Errorf("%v", err)

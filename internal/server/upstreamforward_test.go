@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"mcp-login/test/issuer"
+	"mcp-login/test/real"
 )
 
 // recorder is an upstream that keeps what it gets.
@@ -97,7 +99,12 @@ func TestGatewayNeverSendsAMessageTwice(t *testing.T) {
 		}
 		answerResult(w, r)
 	}
-	srv := httptest.NewServer(up)
+	listener, err := net.Listen("tcp", real.FreeAddress(t)) // nobody else listens there when it is closed
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &httptest.Server{Listener: listener, Config: &http.Server{Handler: up}}
+	srv.Start()
 	t.Cleanup(srv.Close)
 	l := startGateway(t, i, srv.URL, nil)
 	alice := l.clientFor(t, i, "alice")

@@ -22,6 +22,7 @@ import (
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 func TestMain(m *testing.M) {
@@ -55,7 +56,7 @@ func newWorld(t *testing.T, change func(*devidp.Config)) *world {
 	if change != nil {
 		change(&cfg)
 	}
-	port := strconv.Itoa(binary.FreePort(t))
+	port := strconv.Itoa(real.FreePort(t))
 	for _, client := range cfg.Clients {
 		for i, uri := range client.RedirectURIs {
 			client.RedirectURIs[i] = strings.ReplaceAll(uri, "$PORT", port)

@@ -15,12 +15,13 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // example starts a program of examples/bearer for a provider of its own.
 func example(t *testing.T, name, path string, scopes ...string) (idp *devidp.Server, resource string) {
 	t.Helper()
-	port := strconv.Itoa(binary.FreePort(t))
+	port := strconv.Itoa(real.FreePort(t))
 	host := "127.0.0.1:" + port
 	resource = "http://" + host + path
 	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{
@@ -81,7 +82,7 @@ func TestBearerExampleWithAPublicAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = idp.Close() })
-	port := strconv.Itoa(binary.FreePort(t))
+	port := strconv.Itoa(real.FreePort(t))
 	env := []string{"RESOURCE=https://mcp.example.com/mcp", "PORT=" + port, "ISSUER=" + idp.Issuer() + "/"}
 	_, p := start(t, `serving (\S+)`, env, binary.Build(t, "examples/bearer/mcpgo"))
 	binary.Until(t, "a refusal", func() bool {

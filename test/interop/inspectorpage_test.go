@@ -77,7 +77,7 @@ func (p inspectorPage) call(name string) {
 // with the redirect URI that its settings show.
 func TestChromiumInspectorDirect(t *testing.T) {
 	real.Long(t, "Chromium")
-	port := binary.FreePort(t)
+	port := real.FreePort(t)
 	redirect := fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port)
 	_, base := lab(t, func(c *devidp.Config) {
 		c.Registration, c.Clients = false, []devidp.Client{{ID: "spa-id", ApplicationType: "web", RedirectURIs: []string{redirect}}}
@@ -115,7 +115,7 @@ func TestChromiumInspectorThroughBridge(t *testing.T) {
 		c.Registration, c.Clients = false, []devidp.Client{{ID: "native-id", RedirectURIs: []string{"http://127.0.0.1/callback"}}}
 	})
 	env := bridgeEnv(t)
-	p := newInspectorPage(t, binary.FreePort(t), "HOME="+t.TempDir())
+	p := newInspectorPage(t, real.FreePort(t), "HOME="+t.TempDir())
 	p.press("Add Servers")
 	p.press("+ Add manually")
 	p.fill("Server ID", "my-whoami")

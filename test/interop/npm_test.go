@@ -65,7 +65,7 @@ func TestMCPRemoteIsNotConfused(t *testing.T) {
 		t.Run(endpoint, func(t *testing.T) {
 			// It opens the address with xdg-open, which is this test binary here.
 			env := append(append(bridgeEnv(t), openerEnv(t)...), "MCP_REMOTE_CONFIG_DIR="+t.TempDir())
-			s := open(t, env, node.Path, filepath.Join(dir, "dist", "proxy.js"), base+"/"+endpoint, strconv.Itoa(binary.FreePort(t)))
+			s := open(t, env, node.Path, filepath.Join(dir, "dist", "proxy.js"), base+"/"+endpoint, strconv.Itoa(real.FreePort(t)))
 			claims := s.whoami()
 			if claims["email"] != "alice@example.test" || claims["iss"] != issuer || claims["aud"] != base+"/"+endpoint {
 				t.Errorf("claims %v", claims)

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // patience is for one command.
@@ -203,7 +204,7 @@ func (h *home) typed(t *testing.T, command string) string {
 	if regexp.MustCompile(`^mcp-login (login|logout|token|tools)( --[a-z-]+)+$`).MatchString(command) && !strings.HasSuffix(command, "--all") {
 		command += " URL" // it is about flags
 	}
-	command = callbackPort.ReplaceAllStringFunc(command, func(string) string { return fmt.Sprint("--callback-port ", binary.FreePort(t)) })
+	command = callbackPort.ReplaceAllStringFunc(command, func(string) string { return fmt.Sprint("--callback-port ", real.FreePort(t)) })
 	command = regexp.MustCompile(`\bURL\b|…`).ReplaceAllString(command, h.lab.example+"/mcp")
 	return regexp.MustCompile(`\bID\b`).ReplaceAllString(command, id)
 }

@@ -207,7 +207,7 @@ func TestServerEverything(t *testing.T) {
 	for transport, path := range map[string]string{"streamableHttp": "/mcp", "sse": "/sse"} {
 		node := real.NodeModules(t)
 		dir := node.Package(t, "@modelcontextprotocol/server-everything")
-		port := strconv.Itoa(binary.FreePort(t))
+		port := strconv.Itoa(real.FreePort(t))
 		cmd := exec.Command(node.Path, filepath.Join(dir, "dist", "index.js"), transport)
 		cmd.Env = append(os.Environ(), "PORT="+port)
 		said, err := cmd.StderrPipe()

@@ -199,7 +199,7 @@ func newHome(t *testing.T, w *world, files map[string]string) *home {
 			t.Fatal(err)
 		}
 	}
-	w.port = binary.FreePort(t)
+	w.port = real.FreePort(t)
 	h, opener := &home{t: t, dir: dir, w: w}, openerDir(t, self, ca)
 	h.env = []string{
 		"HOME=" + dir, "MCP_LOGIN_DIR=" + filepath.Join(dir, "state"), "MCP_LOGIN_STORE=file", "MCP_LOGIN_CA_FILE=" + ca, "NODE_EXTRA_CA_CERTS=" + ca,

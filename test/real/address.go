@@ -8,34 +8,42 @@ import (
 	"testing"
 )
 
-// FreeAddress returns a loopback address whose port is the test's until it ends, for what
-// has to know its address before it listens there. What can listen on port 0 and say where
-// does better.
+// FreeAddress returns 127.0.0.1 with a [FreePort].
+func FreeAddress(t testing.TB) string {
+	t.Helper()
+	return local(FreePort(t))
+}
+
+// FreePort returns a port of 127.0.0.1 at which nobody listens until the test ends, unless the
+// test does: for what has to know its port before it listens, or is to find nobody. What can
+// listen on port 0 and say where does better.
 //
 // The system gives no such port away, neither to an outgoing connection nor to a listener on
 // port 0, because it is below those that it gives. No other caller gets it, in this process or
 // in one that tests another package, because the test holds the UDP port of that number.
-func FreeAddress(t testing.TB) string {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	given := firstGiven()
 	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", given/2+rand.IntN(given-given/2))
-		held, err := net.ListenPacket("udp4", address)
+		port := given/2 + rand.IntN(given-given/2)
+		held, err := net.ListenPacket("udp4", local(port))
 		if err != nil {
 			continue // another test's
 		}
-		l, err := net.Listen("tcp4", address)
+		l, err := net.Listen("tcp4", local(port))
 		if err != nil {
 			_ = held.Close() // a program of this machine listens there
 			continue
 		}
 		_ = l.Close()
 		t.Cleanup(func() { _ = held.Close() })
-		return address
+		return port
 	}
 	t.Fatalf("no port below %d is free", given)
-	return ""
+	return 0
 }
+
+func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
 // firstGiven is the first port that the system gives away: on Linux as it is set, elsewhere
 // that of RFC 6335, section 6, as macOS and Windows have it.

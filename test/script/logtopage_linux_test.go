@@ -78,9 +78,9 @@ func npx(t *testing.T, dir string) (env []string) {
 // that stand there. It returns the shell of a reader with an empty home.
 func tenant(t *testing.T, values map[string]string) *reader.Shell {
 	t.Helper()
-	listen := fmt.Sprintf("127.0.0.1:%d", binary.FreePort(t))
+	listen := fmt.Sprintf("127.0.0.1:%d", real.FreePort(t))
 	server := "http://" + listen + "/mcp"
-	callback := fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", binary.FreePort(t))
+	callback := fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", real.FreePort(t))
 	organizations := []string{values["ORG_ID"]}
 	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{
 		TokenClaims: true,

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // No secret is in the environment of the browser, of its helpers, or of the
@@ -23,7 +23,7 @@ func TestBrowserInheritsNoSecrets(t *testing.T) {
 	p := newProgram(t, "MCP_LOGIN_BROWSER="+self(t), "BROWSER_RECORD="+record, "MCP_LOGIN_PASSPHRASE=PASSPHRASE-0123456789",
 		"MY_KEY="+key, "FILE_KEY="+file, "JSON_SECRET="+other, "ORDINARY=stays")
 	initialize := `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"x","version":"1"}}}`
-	stdout, stderr := p.talk(initialize, s.url+"/mcp", "--header", "X-Key: ${MY_KEY}", "--header-file", headers, "--static-oauth-client-info", `{"client_id":"app","client_secret":"${JSON_SECRET}"}`, "--callback-port", strconv.Itoa(binary.FreePort(t)))
+	stdout, stderr := p.talk(initialize, s.url+"/mcp", "--header", "X-Key: ${MY_KEY}", "--header-file", headers, "--static-oauth-client-info", `{"client_id":"app","client_secret":"${JSON_SECRET}"}`, "--callback-port", strconv.Itoa(real.FreePort(t)))
 	if !strings.Contains(stdout, `"serverInfo"`) {
 		t.Fatalf("%s\n%s", stdout, stderr)
 	}

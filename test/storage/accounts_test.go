@@ -356,7 +356,7 @@ func TestForgedIndex(t *testing.T) {
 // there, which is all that a client registered with one redirect URI can use.
 func TestCallbackIsKept(t *testing.T) {
 	l := newLab(t, store.KindFile, 0)
-	port := binary.FreePort(t)
+	port := real.FreePort(t)
 	if stdout, stderr, code := l.finish("", "login", "--callback-port", fmt.Sprint(port), "--callback-path", "/back", "--callback-host", "localhost", l.url); code != 0 {
 		t.Fatal(stdout, stderr)
 	}

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"mcp-login/internal/store"
-	"mcp-login/test/binary"
 	"mcp-login/test/real"
 )
 
@@ -28,7 +27,7 @@ func (l *lab) withMCPRemote(t *testing.T) (folder string) {
 	folder = t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node.Path, program, l.url, strconv.Itoa(binary.FreePort(t)))
+	cmd := exec.CommandContext(ctx, node.Path, program, l.url, strconv.Itoa(real.FreePort(t)))
 	cmd.WaitDelay = time.Second
 	// No opener is found, so that it prints the address.
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(node.Path), "HOME="+t.TempDir(), "NO_PROXY=127.0.0.1", "MCP_REMOTE_CONFIG_DIR="+folder)

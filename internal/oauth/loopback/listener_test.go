@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"mcp-login/test/leak"
+	"mcp-login/test/real"
 )
 
 func TestMain(m *testing.M) { leak.Main(m) }
@@ -223,12 +224,7 @@ func TestTakenPort(t *testing.T) {
 }
 
 func TestFreePortIsUsed(t *testing.T) {
-	free, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
+	port := real.FreePort(t)
 	l := listen(t, Options{Port: port, Exact: true, Path: "/oauth/callback"})
 	if want := fmt.Sprintf("http://127.0.0.1:%d/oauth/callback", port); l.URI() != want {
 		t.Errorf("URI %s, want %s", l.URI(), want)
