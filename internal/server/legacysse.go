@@ -177,7 +177,7 @@ func (s *whoami) serveMessages(w http.ResponseWriter, r *http.Request, id bearer
 	case tooManyAtATime:
 		tooMany(w, 1, "too_many_messages", "Too many messages of this session are being answered.")
 	default:
-		problem{http.StatusNotFound, "not_found", "There is no such session."}.write(w)
+		noSession(w)
 	}
 }
 

@@ -50,3 +50,7 @@ func methodNotAllowed(w http.ResponseWriter, allow string) {
 func forbidden(w http.ResponseWriter, text string) {
 	problem{http.StatusForbidden, "forbidden", text}.write(w)
 }
+
+func noSession(w http.ResponseWriter) {
+	problem{http.StatusNotFound, "not_found", "There is no such session."}.write(w)
+}

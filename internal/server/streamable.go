@@ -77,20 +77,26 @@ func listens(r *http.Request, m bearer.Message) bool {
 // as long as its stream is, and counts as part of it.
 const maxListenBytes = 32 << 10
 
-// serveListen answers subscriptions/listen, for as long as the client likes: it
-// counts as a stream then, and neither as a call nor as a message, or a few users
-// could take the room of all messages for good.
-func (s *whoami) serveListen(w http.ResponseWriter, r *http.Request, in incoming) {
+// openListen is openStream for subscriptions/listen, which is answered for as long as
+// the client likes: it counts as a stream then, and neither as a call nor as a
+// message, or a few users could take the room of all messages for good.
+func (s *front) openListen(w http.ResponseWriter, in incoming) (done func(), ok bool) {
 	if in.bytes > maxListenBytes {
 		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is too large for one that opens a stream."}.write(w)
-		return
+		return nil, false
 	}
-	done, ok := s.openStream(w, in.owner, "streamable")
+	if done, ok = s.openStream(w, in.owner, "streamable"); ok {
+		in.release()
+	}
+	return done, ok
+}
+
+func (s *whoami) serveListen(w http.ResponseWriter, r *http.Request, in incoming) {
+	done, ok := s.openListen(w, in)
 	if !ok {
 		return
 	}
 	defer done()
-	in.release()
 	ctx, cancel := endedBy(r.Context(), s.streams)
 	defer cancel()
 	s.streamable.ServeHTTP(w, watchFirstWrite(r.WithContext(ctx)))
@@ -132,7 +138,7 @@ func (s *whoami) hasSession(w http.ResponseWriter, r *http.Request, owner princi
 		s.storeFailed(w, r, err)
 		return false
 	case !ok:
-		problem{http.StatusNotFound, "not_found", "There is no such session."}.write(w)
+		noSession(w)
 		return false
 	}
 	return true

@@ -211,18 +211,13 @@ func (u *upstream) get(w http.ResponseWriter, r *http.Request, id bearer.Identit
 	})
 }
 
-// subscribe answers subscriptions/listen, which counts as a stream, see [whoami.serveListen].
+// subscribe answers subscriptions/listen.
 func (u *upstream) subscribe(w http.ResponseWriter, r *http.Request, in incoming, c gateway.Call) {
-	if in.bytes > maxListenBytes {
-		problem{http.StatusRequestEntityTooLarge, "invalid_request", "The message is too large for one that opens a stream."}.write(w)
-		return
-	}
-	done, ok := u.openStream(w, in.owner, "streamable")
+	done, ok := u.openListen(w, in)
 	if !ok {
 		return
 	}
 	defer done()
-	in.release()
 	u.pass(w, r, c, upstreamSession{}, &gateway.Relay{Stop: u.streams})
 }
 

@@ -23,10 +23,6 @@ type upstreamSession struct {
 // secret.
 var errNotSealedHere = errors.New("the session is not this caller's, or not of this --gateway-secret-file: without one it ends with the process, and replicas need the same")
 
-func noSession(w http.ResponseWriter) {
-	problem{http.StatusNotFound, "not_found", "There is no such session."}.write(w)
-}
-
 // session returns the session that a request names, or none, or answers itself and returns
 // false. An id that was sealed for somebody else is answered like one that does not exist,
 // whatever the method. In 2026-07-28 there are no sessions, and an id means nothing.
