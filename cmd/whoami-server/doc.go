@@ -25,6 +25,6 @@
 //     terminal was closed, and is as SIGTERM.
 //     Failures at run time exit with 1.
 //
-// As whoami-server healthcheck it asks a running one whether it is ready
-// (healthcheck.go); as whoami-server version it says what it was built from (version.go).
+// As whoami-server healthcheck it asks a running one whether it is ready (healthcheck.go); as
+// whoami-server check it judges options, and asks issuer and upstream once (check.go); as whoami-server version it says what it was built from (version.go).
 package main

@@ -54,8 +54,8 @@ func mistaken(program string, fs *flag.FlagSet, args []string) error {
 			mended[i].Joined, mended[i].Text = "=", strings.TrimSpace(w.Text)
 		case w.Kind == commandline.Flag && !isBoolean(f) && line.ValueOf(i) < 0:
 			why = w.Text + " has no value"
-		case w.Kind == commandline.Argument && len(commandline.Similar(w.Text, []string{"healthcheck"})) > 0:
-			why, next = fmt.Sprintf("unexpected argument %q", w.Text), "did you mean: whoami-server healthcheck"
+		case w.Kind == commandline.Argument && len(commandline.Similar(w.Text, verbs)) > 0:
+			why, next = fmt.Sprintf("unexpected argument %q", w.Text), "did you mean: whoami-server "+commandline.Similar(w.Text, verbs)[0]
 		case w.Kind == commandline.Argument || w.Kind == commandline.Separator: // it may be a secret
 			if why = "unexpected argument"; !strings.Contains(w.Text, "@") {
 				why += fmt.Sprintf(" %q", w.Text)

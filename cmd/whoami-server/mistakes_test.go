@@ -29,6 +29,7 @@ func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
 		"--dev --drain_delay 5s":              "--dev --drain-delay 5s",
 		"--bus redis://:s3cret@redis --isuer " + url: "--bus URL --issuer " + url,
 		"health-check":                       "healthcheck",
+		"chekc":                              "check",
 		"--dev --listen":                     "",
 		"--zzz":                              "",
 		"\u2014issuer " + url:                "--issuer " + url,
@@ -54,7 +55,7 @@ func TestAMistakeIsAnsweredWithTheLineThatWasMeant(t *testing.T) {
 		if strings.Contains(stderr.String(), "s3cret@") {
 			t.Errorf("%s: a password is shown", given)
 		}
-		if proposed && line != "healthcheck" && line != "version --json" {
+		if proposed && line != "healthcheck" && line != "check" && line != "version --json" {
 			if err := new(options).flags(io.Discard).Parse(strings.Fields(line)); err != nil {
 				t.Errorf("%s: %s is not taken: %v", given, line, err)
 			}

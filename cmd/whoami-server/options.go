@@ -222,7 +222,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	fs.Usage = func() {
 		_, _ = fmt.Fprint(out, "whoami-server: an MCP server that tells who is signed in.\n\n"+
 			"  whoami-server --issuer URL --resource URL\n  whoami-server --issuer URL --resource URL --upstream URL\n  whoami-server --dev\n"+
-			"  whoami-server healthcheck\n  whoami-server version [--json]\n\nOptions [environment variables]:\n")
+			"  whoami-server check --issuer URL --resource URL\n  whoami-server healthcheck\n  whoami-server version [--json]\n\nOptions [environment variables]:\n")
 		fs.PrintDefaults()
 	}
 	return fs

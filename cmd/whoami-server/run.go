@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +19,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"mcp-login/internal/build"
-	"mcp-login/internal/devidp"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
@@ -43,6 +42,9 @@ const (
 	headerTimeout = 10 * time.Second
 )
 
+// verbs are words that take the options of the server, and do something else than to serve.
+var verbs = []string{"healthcheck", "check"}
+
 // run is the program without its surroundings. It ends with ctx and returns
 // the exit code.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
@@ -54,9 +56,10 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if len(args) > 0 && args[0] == "version" {
 		return printVersion(args[1:], getenv, stdout, stderr)
 	}
-	program, check := "whoami-server", len(args) > 0 && args[0] == "healthcheck"
-	if check {
-		program, args = program+" healthcheck", args[1:]
+	program, verb := "whoami-server", ""
+	if len(args) > 0 && slices.Contains(verbs, args[0]) {
+		verb, args = args[0], args[1:]
+		program += " " + verb
 	}
 	if err := o.read(program, args, getenv); err != nil {
 		report(stderr, err)
@@ -65,7 +68,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	if o.version == "true" {
 		return printVersion(nil, getenv, stdout, stderr)
 	}
-	if check {
+	if verb == "healthcheck" {
 		return healthcheck(ctx, &o, stderr)
 	}
 	if mistakes := o.parse(); len(mistakes) > 0 {
@@ -73,6 +76,9 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 			report(stderr, err)
 		}
 		return exitUsage
+	}
+	if verb == "check" {
+		return check(ctx, &o, stdout, stderr)
 	}
 	if o.gateway.upstream != "" && getenv("GOGC") == "" {
 		debug.SetGCPercent(heapGrowth)
@@ -274,55 +280,6 @@ func resourceAt(address net.Addr, secure bool) (*url.URL, error) {
 		scheme = "https"
 	}
 	return &url.URL{Scheme: scheme, Host: address.String(), Path: "/mcp"}, nil
-}
-
-func startDev(ctx context.Context, address string, resources []server.Config, log *slog.Logger) (*devidp.Server, error) {
-	cfg := devidp.Config{Registration: true, TokenClaims: true, Log: log}
-	for _, r := range resources {
-		for _, indicator := range server.Audiences(r.Resource) {
-			cfg.Resources = append(cfg.Resources, devidp.Resource{Indicator: indicator, Scopes: apiScopes(&r)})
-		}
-	}
-	// Not ctx: calls that are under way at the end may still need it.
-	provider, err := devidp.Start(context.WithoutCancel(ctx), address, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("start the development provider: %w", err)
-	}
-	return provider, nil
-}
-
-// printDev says how to try it. Each line that begins with two blanks works as it is when
-// it is pasted where the line above says.
-func printDev(w io.Writer, resource *url.URL, others []*url.URL, whoami bool) {
-	page := url.URL{Scheme: resource.Scheme, Host: resource.Host, Path: "/"}
-	name, calls := "server", ""
-	if whoami {
-		name = "whoami"
-		calls = fmt.Sprintf(`  mcp-login call %[1]s whoami
-
-A tool that needs one more scope, for which you sign in again:
-  mcp-login call %[1]s whoami_details
-`, hint.Quote(resource.String()))
-	}
-	for _, other := range others {
-		calls += fmt.Sprintf(`
-Another resource, whose tokens are its own:
-  mcp-login login %[1]s
-  mcp-login tools %[1]s
-`, hint.Quote(other.String()))
-	}
-	_, _ = fmt.Fprintf(w, `Development mode, not for production: anybody may sign in as anybody.
-
-At another terminal:
-  mcp-login login %[1]s
-  mcp-login tools %[1]s
-%[5]s
-In the configuration of a client that starts programs:
-  {"mcpServers":{%[4]q:{"command":"mcp-login","args":[%[2]s]}}}
-
-In a browser, for other clients:
-  %[3]s
-`, hint.Quote(resource.String()), strconv.Quote(resource.String()), &page, name, calls)
 }
 
 // serveHTTP serves until ctx ends. Then it is not ready any more, but goes on for

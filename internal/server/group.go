@@ -98,6 +98,12 @@ func (g *Group) CheckIssuers(ctx context.Context) (better string, err error) {
 	return better, err
 }
 
+// AskIssuer returns why the metadata of [bearer.Config.Issuer] cannot be had.
+func (g *Group) AskIssuer(ctx context.Context) error {
+	_, err := g.servers[0].resource.IssuerMetadata(ctx)
+	return err //nolint:wrapcheck // it says what was loaded
+}
+
 // CheckUpstream connects to the upstream, where there is one, and sends nothing. Why that
 // fails is returned, and in the log.
 func (g *Group) CheckUpstream(ctx context.Context) error {

@@ -126,7 +126,7 @@ func ofWhoami() (all []row) {
 		row{hint: "give --logto, or leave out --profile-client", before: `echo s >secret`, when: `$UP --listen 127.0.0.1:0 --issuer http://127.0.0.1:9/id --profile-client c --profile-secret-file secret`, does: logto + "${ISSUER%/oidc} --profile-client c --profile-secret-file secret", then: `$UP --listen 127.0.0.1:0 --issuer http://127.0.0.1:9/id`},
 		row{hint: "did you mean …?", when: `$UP --issuer $ISSUER --config bad.yaml`, before: `echo "isuer: x" >bad.yaml`, does: `echo "issuer: $ISSUER" >bad.yaml; $UP --listen 127.0.0.1:0 --config bad.yaml`},
 		row{hint: "did you mean …?", when: `export WHOAMI_ISUER=$ISSUER; $UP --listen 127.0.0.1:0`, does: `export WHOAMI_ISSUER=$ISSUER; $UP --listen 127.0.0.1:0`},
-		row{hint: "did you mean: whoami-server healthcheck", when: `$UP health-check`, does: `$UP healthcheck || true`},
+		row{hint: "did you mean: whoami-server …", when: `$UP chekc`, does: `whoami-server check --issuer $ISSUER`},
 		row{hint: "did you mean: whoami-server version --json", when: `$UP version --jsn`, does: `$UP version --json || true`},
 		row{hint: "see whoami-server --help", when: `$UP --nonsense`, does: `$UP --help || true`},
 		row{hint: "leave out --public-client or --dev", when: dev + `--public-client a`, does: dev, then: start + `--public-client a`},

@@ -57,6 +57,7 @@ var notRun = []struct{ command, why string }{
 	{"mcp-login version --check", "only a release knows whom to ask; TestVersionCheck runs one"},
 	{"mcp-login completion zsh >", "the file's name is a variable of zsh; help.txtar prints the script"},
 	{"mcp-login completion powershell |", "PowerShell only; help.txtar prints the script"},
+	{"whoami-server check", "its options are those of a start; TestCheck runs it"},
 	{"whoami-server healthcheck", "it asks a running server; TestHealthcheck does"},
 	{"mcp-login login --detached-login", "a decision names it; bridges run it, and no person"},
 }

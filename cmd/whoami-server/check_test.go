@@ -1,0 +1,64 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"mcp-login/internal/devidp"
+)
+
+// A check says what a start would meet, one line each, and nothing is sent to the upstream.
+func TestCheck(t *testing.T) {
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Close() })
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the upstream was asked") }))
+	t.Cleanup(upstream.Close)
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	good := []string{"--issuer", idp.Issuer(), "--upstream", upstream.URL + "/mcp"}
+	for name, tt := range map[string]struct {
+		args         []string
+		code         int
+		fine, faults string // what stdout and stderr have, "; " between the lines
+	}{
+		"all is well":  {good, exitOK, "ok: configuration, resource http://127.0.0.1:3001/mcp; ok: issuer " + idp.Issuer() + "; ok: upstream " + upstream.URL + "/mcp", ""},
+		"whoami":       {good[:2], exitOK, "ok: configuration; ok: issuer", ""},
+		"no upstream":  {append(good[:2:2], "--upstream", gone.URL+"/mcp"), exitFailure, "ok: configuration; ok: issuer", "error: upstream: dial tcp " + strings.TrimPrefix(gone.URL, "http://")},
+		"no issuer":    {append([]string{"--issuer", gone.URL}, good[2:]...), exitFailure, "ok: configuration; ok: upstream", "error: load issuer metadata: "},
+		"misnamed":     {append([]string{"--issuer", idp.Issuer() + "/"}, good[2:]...), exitFailure, "ok: configuration; ok: upstream", "error: issuer " + idp.Issuer() + "/: its metadata calls it; hint: write --issuer " + idp.Issuer()},
+		"no resource":  {append(good[:2:2], "--listen", "0.0.0.0:3001"), exitUsage, "", "error: resource: missing; hint: "},
+		"two mistakes": {append(good, "--leeway", "soon", "--log-format", "xml"), exitUsage, "", "error: leeway; hint: ; error: log-format; hint: "},
+		"same place":   {append(good[:2:2], "--resource", "http://127.0.0.1:1/mcp http://127.0.0.1:1/sse"), exitUsage, "", "error: server group: "},
+		"dev":          {[]string{"--dev", "--upstream", upstream.URL + "/mcp"}, exitOK, "ok: configuration; ok: upstream", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), append([]string{"check"}, tt.args...), noEnv, &stdout, &stderr)
+			if code != tt.code || !hasLines(stdout.String(), tt.fine) || !hasLines(stderr.String(), tt.faults) {
+				t.Errorf("exit %d\nstdout: %s\nstderr: %s", code, &stdout, &stderr)
+			}
+		})
+	}
+}
+
+// hasLines reports whether the lines of text, but for warnings of the log, begin like those of want.
+func hasLines(text, want string) bool {
+	wanted := strings.Split(want, "; ")
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "time=") {
+			continue
+		}
+		if len(wanted) == 0 || wanted[0] == "" && want == "" || !strings.HasPrefix(line, wanted[0]) {
+			return false
+		}
+		wanted = wanted[1:]
+	}
+	return len(wanted) == 0 || want == ""
+}
