@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/test/real"
 )
 
 // A check says what a start would meet, one line each, and nothing is sent to the upstream.
@@ -20,8 +21,7 @@ func TestCheck(t *testing.T) {
 	t.Cleanup(func() { _ = idp.Close() })
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the upstream was asked") }))
 	t.Cleanup(upstream.Close)
-	gone := httptest.NewServer(nil)
-	gone.Close()
+	gone := real.FreeAddress(t)
 	good := []string{"--issuer", idp.Issuer(), "--upstream", upstream.URL + "/mcp"}
 	for name, tt := range map[string]struct {
 		args         []string
@@ -30,8 +30,8 @@ func TestCheck(t *testing.T) {
 	}{
 		"all is well":  {good, exitOK, "ok: configuration, resource http://127.0.0.1:3001/mcp; ok: issuer " + idp.Issuer() + "; ok: upstream " + upstream.URL + "/mcp", ""},
 		"whoami":       {good[:2], exitOK, "ok: configuration; ok: issuer", ""},
-		"no upstream":  {append(good[:2:2], "--upstream", gone.URL+"/mcp"), exitFailure, "ok: configuration; ok: issuer", "error: upstream: dial tcp " + strings.TrimPrefix(gone.URL, "http://")},
-		"no issuer":    {append([]string{"--issuer", gone.URL}, good[2:]...), exitFailure, "ok: configuration; ok: upstream", "error: load issuer metadata: "},
+		"no upstream":  {append(good[:2:2], "--upstream", "http://"+gone+"/mcp"), exitFailure, "ok: configuration; ok: issuer", "error: upstream: dial tcp " + gone},
+		"no issuer":    {append([]string{"--issuer", "http://" + gone}, good[2:]...), exitFailure, "ok: configuration; ok: upstream", "error: load issuer metadata: "},
 		"misnamed":     {append([]string{"--issuer", idp.Issuer() + "/"}, good[2:]...), exitFailure, "ok: configuration; ok: upstream", "error: issuer " + idp.Issuer() + "/: its metadata calls it; hint: write --issuer " + idp.Issuer()},
 		"no resource":  {append(good[:2:2], "--listen", "0.0.0.0:3001"), exitUsage, "", "error: resource: missing; hint: "},
 		"two mistakes": {append(good, "--leeway", "soon", "--log-format", "xml"), exitUsage, "", "error: leeway; hint: ; error: log-format; hint: "},
