@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,8 +21,9 @@ func TestGatewayLogLeadsToTheCure(t *testing.T) {
 	i := issuer.Start(t)
 	var log binary.Output
 	metrics := prometheus.NewRegistry()
-	h := http.NotFound
-	base := startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h(w, r) }))
+	var answer atomic.Value // of http.HandlerFunc
+	answer.Store(http.HandlerFunc(http.NotFound))
+	base := startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer.Load().(http.HandlerFunc)(w, r) }))
 	l := startGateway(t, i, base, func(c *Config) { c.Log, c.Metrics = log.Logger(), metrics })
 	c := l.clientFor(t, i, "alice")
 	send := func(session, want string) {
@@ -50,13 +52,13 @@ func TestGatewayLogLeadsToTheCure(t *testing.T) {
 	}
 	send("", "upstream: no MCP endpoint at "+base+"/mcp; write its path into --upstream")
 	send("of-another-secret", "replicas need the same")
-	h = func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	answer.Store(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	send("", "gives no usable answer")
-	h = func(w http.ResponseWriter, _ *http.Request) { // half an answer
+	answer.Store(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // half an answer
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Length", "1000")
 		_, _ = io.WriteString(w, "{")
-	}
+	}))
 	send("", "reason")
 	if said := log.String(); strings.Count(said, "gives no usable answer") != 1 || strings.Count(said, "answers again") != 1 || !strings.Contains(said, "upstream="+base+"/mcp") {
 		t.Errorf("not one warning that names the upstream: %s", said)
