@@ -9,7 +9,7 @@ import (
 )
 
 // awaitLimit is when a test gives up waiting for what a program does not say.
-const awaitLimit = 30 * time.Second
+const awaitLimit = time.Minute
 
 // Output takes what a program says (exec.Cmd.Stdout, Stderr), to be read and waited
 // for while it runs. The zero value is ready.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"mcp-login/test/binary"
 	"mcp-login/test/real"
 )
 
@@ -85,11 +86,7 @@ func TestComposeRedisAsksForItsPassword(t *testing.T) {
 		out, _ := c.CombinedOutput()
 		return string(out)
 	}
-	for n := 0; !strings.Contains(ask("REDISCLI_AUTH=the-password"), "PONG"); n++ {
-		if n > 1000 {
-			t.Fatalf("with the password: %s", ask("REDISCLI_AUTH=the-password"))
-		}
-	}
+	binary.Until(t, "an answer with the password", func() bool { return strings.Contains(ask("REDISCLI_AUTH=the-password"), "PONG") })
 	if got := ask(); !strings.Contains(got, "NOAUTH") {
 		t.Errorf("without: %s", got)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // patience is how long a service may take to start.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // Service is a server program on a loopback port.
 type Service struct {
