@@ -567,7 +567,7 @@ var tokenCases = slices.Concat([]example{
 	},
 	{
 		name: "token/callback-bind", seen: https, fake: usual(),
-		steps: []step{{words: "--callback-bind 0.0.0.0 --callback-port 29697", want: want{says: []string{"0.0.0.0"}}, check: []check{sent("authorize", "redirect_uri", "http://127.0.0.1:29697/callback")}, ours: true}},
+		steps: []step{{words: "--callback-bind 0.0.0.0 --callback-port 9697", want: want{says: []string{"0.0.0.0"}}, check: []check{sent("authorize", "redirect_uri", "http://127.0.0.1:9697/callback")}, ours: true}},
 	},
 })
 
