@@ -74,7 +74,7 @@ func (a *assertions) sign(id bearer.Identity, now time.Time) (string, error) {
 		said["scope"] = strings.Join(id.Scopes, " ")
 	}
 	for _, name := range a.claims {
-		if value, ok := claimOf(id, name); ok && said[name] == nil && name != "iss" {
+		if value, ok := claimOf(id, name); ok && said[name] == nil {
 			said[name] = value
 		}
 	}
@@ -98,7 +98,7 @@ func (a *assertions) keyOf(id bearer.Identity) [sha256.Size]byte {
 		all = appendPart(all, 't', text)
 	}
 	for _, name := range a.claims {
-		claim, ok := id.Claims[name]
+		claim, ok := claimOf(id, name)
 		if text, isText := claim.(string); isText {
 			all = appendPart(all, 't', text)
 		} else if ok {

@@ -3,9 +3,11 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -195,7 +197,7 @@ func TestHeaderNamesThatMeanSomethingElseAreRefused(t *testing.T) {
 func TestAssertionsAreCheckedByTheKeySetOfAReplica(t *testing.T) {
 	with := func(c *Config) {
 		c.Assertion = "X-Assertion"
-		c.Identity = []IdentityHeader{{"X-Team", "team.name"}}
+		c.Identity = []IdentityHeader{{"X-Team", "team.name"}, {"X-Forwarded-Issuer", "iss"}}
 	}
 	g, replica := newGateway(t, with), newGateway(t, with)
 	now := time.Now()
@@ -254,15 +256,33 @@ func TestAssertionsAreCheckedByTheKeySetOfAReplica(t *testing.T) {
 		"another issuer":  func(i *bearer.Identity) { i.Issuer = "https://j.example" },
 		"fewer scopes":    func(i *bearer.Identity) { i.Scopes = i.Scopes[:1] },
 		"another client":  func(i *bearer.Identity) { i.ClientID = "other" },
-		"a later expiry":  func(i *bearer.Identity) { i.Expiry = i.Expiry.Add(time.Hour) },
-		"a list of one":   func(i *bearer.Identity) { i.Claims = map[string]any{"email": []any{"a@example.com"}} },
-		"no e-mail":       func(i *bearer.Identity) { i.Claims = nil },
-		"another e-mail":  func(i *bearer.Identity) { i.Claims = map[string]any{"email": "b@example.com"} },
+		"a later expiry":  func(i *bearer.Identity) { i.Expiry = i.Expiry.Add(10 * time.Second) },
+		"a list of one":   func(i *bearer.Identity) { i.Claims["email"] = []any{"a@example.com"} },
+		"no e-mail":       func(i *bearer.Identity) { delete(i.Claims, "email") },
+		"another e-mail":  func(i *bearer.Identity) { i.Claims["email"] = "b@example.com" },
+		"another team":    func(i *bearer.Identity) { i.Claims["team"] = map[string]any{"name": "red"} },
 	} {
+		kept, _ := g.assertions.sign(id, now)
 		other := id
+		other.Claims = maps.Clone(id.Claims)
 		change(&other)
-		if got, _ := g.assertions.sign(other, now); got == text || got == "" {
-			t.Errorf("%s: the same assertion", name)
+		got, err := g.assertions.sign(other, now)
+		if again, _ := g.assertions.sign(id, now); err != nil || got == kept || again != kept {
+			t.Errorf("%s: the same assertion, or the kept one is gone: %v", name, err)
+			continue
+		}
+		claims := parse(got)
+		end, _ := claims.GetExpirationTime()
+		for claim, want := range map[string]any{
+			"sub": other.Subject, "scope": strings.Join(other.Scopes, " "), "client_id": other.ClientID,
+			"email": other.Claims["email"], "team.name": other.Claims["team"].(map[string]any)["name"],
+		} {
+			if !reflect.DeepEqual(claims[claim], want) {
+				t.Errorf("%s: the assertion says %s %v, the token %v", name, claim, claims[claim], want)
+			}
+		}
+		if claims["sub_id"].(map[string]any)["iss"] != other.Issuer || end.Unix() != other.Expiry.Unix() {
+			t.Errorf("%s: the assertion says %v", name, claims)
 		}
 	}
 	id.Expiry = time.Time{}
