@@ -197,7 +197,6 @@ func (c *cache) run(key tokenKey, token string, check *pending[Identity], known 
 	case !counts:
 	case err == nil:
 		c.good.put(c.entryOf(key, identity, now))
-		c.refused.Remove(key)
 	case lasting(err):
 		revoked = c.good.Remove(key)
 		if c.ttl > 0 {

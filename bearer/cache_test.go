@@ -34,7 +34,7 @@ func TestCacheJWTIsVerifiedOncePerTTL(t *testing.T) {
 		checks := counted(s)
 		token := i.Sign(t, issuer.Change{Claims: map[string]any{"exp": time.Now().Add(95 * time.Second).Unix()}})
 		uses := 0
-		for start := time.Now(); time.Since(start) < 95*time.Second; time.Sleep(time.Second / 2) {
+		for start := time.Now(); time.Since(start) < 95*time.Second; <-time.After(time.Second / 2) {
 			if id, err := s.Verify(t.Context(), token); err != nil || id.Subject != "alice" {
 				t.Fatalf("after %s: %+v, %v", time.Since(start), id, err)
 			}
@@ -44,7 +44,7 @@ func TestCacheJWTIsVerifiedOncePerTTL(t *testing.T) {
 		if n := checks.Load(); n != 4 {
 			t.Errorf("%d verifications, want 4", n)
 		}
-		time.Sleep(defaultLeeway + time.Second)
+		<-time.After(defaultLeeway + time.Second)
 		if _, err := s.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("after its expiry: %v", err)
 		}
@@ -65,11 +65,11 @@ func TestCacheNeverPastExpiry(t *testing.T) {
 			t.Fatal(err)
 		}
 		down.Store(true)
-		time.Sleep(time.Minute - time.Second)
+		<-time.After(time.Minute - time.Second)
 		if _, err := c.verify(t.Context(), "", "x"); err != nil {
 			t.Errorf("before its expiry: %v", err)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if _, err := c.verify(t.Context(), "", "x"); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("at its expiry: %v", err)
 		}
@@ -90,11 +90,11 @@ func TestCacheTTLIsTheRevocationDelay(t *testing.T) {
 				}
 				i.Userinfo = issuer.UnknownToken
 				if delay > 0 {
-					time.Sleep(delay - time.Second)
+					<-time.After(delay - time.Second)
 					if _, err := s.Verify(t.Context(), "opaque"); err != nil {
 						t.Errorf("a second before: %v", err)
 					}
-					time.Sleep(time.Second)
+					<-time.After(time.Second)
 				}
 				if _, err := s.Verify(t.Context(), "opaque"); !errors.Is(err, ErrInvalidToken) {
 					t.Errorf("after %s: %v", delay, err)
@@ -117,7 +117,7 @@ func TestCacheReusesARefusalForAShortTime(t *testing.T) {
 			t.Errorf("%d calls, want 1", n)
 		}
 		i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
-		time.Sleep(refusedTTL)
+		<-time.After(refusedTTL)
 		if _, err := s.Verify(t.Context(), "opaque"); err != nil {
 			t.Errorf("good by now: %v", err)
 		}
@@ -132,7 +132,7 @@ func TestCacheDoesNotKeepWhatTimeChanges(t *testing.T) {
 			if _, err := s.Verify(t.Context(), token); !errors.Is(err, ErrInvalidToken) {
 				t.Errorf("%s: %v", claim, err)
 			}
-			time.Sleep(3 * time.Second)
+			<-time.After(3 * time.Second)
 			if _, err := s.Verify(t.Context(), token); err != nil {
 				t.Errorf("%s, once it has come: %v", claim, err)
 			}
@@ -245,7 +245,7 @@ func TestCacheReportsARevocationOnce(t *testing.T) {
 			t.Errorf("%d checks of a token that was forgotten once, want 2", checks)
 		}
 		result = ErrInvalidToken
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		for range 3 {
 			if _, err := c.verify(t.Context(), "", "x"); !errors.Is(err, ErrInvalidToken) {
 				t.Error(err)
@@ -292,7 +292,7 @@ func TestReloadCountsAtOnce(t *testing.T) {
 func TestStampedeIsOneUpstreamCall(t *testing.T) {
 	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
-			time.Sleep(time.Second) // so that all are there before the answer
+			<-time.After(time.Second) // so that all are there before the answer
 			issuer.Answer(200, issuer.LogtoClaims)(w, r)
 		}
 		checks := counted(s)
@@ -334,15 +334,15 @@ func TestCacheExpiryDuringACheckThatHangs(t *testing.T) {
 		}, time.Second, time.Hour)
 		_, _ = c.verify(t.Context(), "", "x")
 		hang = true
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		if _, err := c.verify(t.Context(), "", "x"); err != nil {
 			t.Errorf("well before its end: %v", err)
 		}
-		time.Sleep(time.Until(expiry) - staleWait/2)
+		<-time.After(time.Until(expiry) - staleWait/2)
 		if _, err := c.verify(t.Context(), "", "x"); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("it ended meanwhile: %v", err)
 		}
-		time.Sleep(fetchTimeout)
+		<-time.After(fetchTimeout)
 	})
 }
 
@@ -356,15 +356,15 @@ func TestReloadDuringAFetch(t *testing.T) {
 				i.ServeKeys(w, r)
 				return
 			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			issuer.Answer(200, `{"keys":[]}`)(w, r)
 		}
 		s.Reload()
-		time.Sleep(time.Second / 2)
+		<-time.After(time.Second / 2)
 		changed.Store(true)
 		s.Reload()
 		s.Reload()
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if _, err := s.Verify(t.Context(), i.Sign(t, issuer.Change{})); err != nil {
 			t.Errorf("after the reload: %v", err)
 		}

@@ -111,7 +111,7 @@ func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
 			t.Fatal(got)
 		}
 		flood, refused := 0, 0
-		for start := time.Now(); time.Since(start) < 10*time.Minute; time.Sleep(time.Second) {
+		for start := time.Now(); time.Since(start) < 10*time.Minute; <-time.After(time.Second) {
 			for range 12 { // more than the budget has
 				ask(fmt.Sprint("bad-", flood))
 				flood++
@@ -126,7 +126,7 @@ func TestLongFloodLeavesKnownTokensAlone(t *testing.T) {
 		}
 		revoked.Store(true)
 		for range int(defaultCacheTTL / time.Second) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			for range 12 {
 				ask(fmt.Sprint("bad-", flood))
 				flood++
@@ -291,13 +291,13 @@ func TestBadTokensOfOneAddressLeaveRoomForOthers(t *testing.T) {
 				if got := ask("198.51.100.7", fmt.Sprint("good-", n)); got != 200 {
 					t.Errorf("after %d bad tokens of another address: %d", n, got)
 				}
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 			}
 		}
 		if calls := i.UserinfoCalls.Load(); refused[503] < 400 || refused[401]+refused[503] != 600 || calls > 150 {
 			t.Errorf("the flood was answered %v, the provider asked %d times", refused, calls)
 		}
-		time.Sleep(time.Minute)
+		<-time.After(time.Minute)
 		if got := ask("192.0.2.1", "good-again"); got != 200 {
 			t.Errorf("the same address later: %d", got)
 		}

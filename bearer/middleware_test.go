@@ -241,6 +241,12 @@ func TestRequireScope(t *testing.T) {
 	if got := issuer.Challenge(t, resp)["scope"]; got != "openid profile email base offline_access tool" {
 		t.Errorf("required: %q", got)
 	}
+	// Of what it has, only what a client can ask for is named, and never offline_access.
+	s = newServer(t, i, func(c *Config) { c.Scopes = []string{"openid"} })
+	odd := i.Claim(t, "scope", []string{"tool", "two words", `qu"ote`, "", "offline_access"})
+	if got := issuer.Challenge(t, call(s.Middleware(part), "POST", "/notes", odd, "x"))["scope"]; got != "openid notes:write notes:read tool" {
+		t.Errorf("of odd scopes: %q", got)
+	}
 	if resp := call(part, "POST", "/notes", i.Claim(t, "scope", "notes:read notes:write"), "x"); resp.StatusCode != 500 || next.runs != 1 {
 		t.Errorf("without Middleware: %d, %d runs", resp.StatusCode, next.runs)
 	}

@@ -46,7 +46,7 @@ func TestOutageKnownTokensWorkUnknownGet503(t *testing.T) {
 			if resp.StatusCode != 503 || err != nil || after < 1 || after > 60 {
 				t.Fatalf("unknown: %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
 			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		calls := i.UserinfoCalls.Load() - before
 		t.Logf("4 minutes of outage with 2 requests a second about tokens that must be asked about: %d calls", calls)
@@ -54,7 +54,7 @@ func TestOutageKnownTokensWorkUnknownGet503(t *testing.T) {
 			t.Errorf("%d calls of a provider that is down", calls)
 		}
 		down.Store(false)
-		time.Sleep(breakerMaxPause)
+		<-time.After(breakerMaxPause)
 		if resp := call(s, "POST", "/mcp", "unknown", callWhoami); resp.StatusCode != 200 {
 			t.Errorf("once it is back: %d", resp.StatusCode)
 		}
@@ -76,11 +76,11 @@ func TestOutageGraceEnds(t *testing.T) {
 					t.Fatal(err)
 				}
 				i.Userinfo = issuer.Answer(500, "")
-				time.Sleep(ends - time.Second)
+				<-time.After(ends - time.Second)
 				if _, err := s.Verify(t.Context(), "known"); err != nil {
 					t.Errorf("a second before the end: %v", err)
 				}
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				if _, err := s.Verify(t.Context(), "known"); !errors.Is(err, ErrUnavailable) {
 					t.Errorf("at the end: %v", err)
 				}
@@ -95,12 +95,12 @@ func TestOutageGraceIsNotForRevokedTokens(t *testing.T) {
 		i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 		_, _ = s.Verify(t.Context(), "known")
 		i.Userinfo = issuer.UnknownToken
-		time.Sleep(defaultCacheTTL)
+		<-time.After(defaultCacheTTL)
 		if _, err := s.Verify(t.Context(), "known"); !errors.Is(err, ErrInvalidToken) {
 			t.Fatalf("revoked: %v", err)
 		}
 		i.Userinfo = issuer.Answer(500, "")
-		time.Sleep(refusedTTL)
+		<-time.After(refusedTTL)
 		if _, err := s.Verify(t.Context(), "known"); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("revoked, then an outage: %v", err)
 		}
@@ -115,7 +115,7 @@ func TestOutageProviderThatHangs(t *testing.T) {
 		i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
 		_, _ = s.Verify(t.Context(), "known")
 		i.Userinfo = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-		time.Sleep(defaultCacheTTL)
+		<-time.After(defaultCacheTTL)
 		took := func(token string, want int) time.Duration {
 			start := time.Now()
 			if resp := call(s, "POST", "/mcp", token, callWhoami); resp.StatusCode != want {
@@ -193,7 +193,7 @@ func TestBreakerClosesAfterOneGoodAnswer(t *testing.T) {
 			if err := b.allow(); !errors.Is(err, ErrUnavailable) {
 				t.Fatalf("open: %v", err)
 			}
-			time.Sleep(pause)
+			<-time.After(pause)
 			if err := b.allow(); err != nil {
 				t.Fatalf("after %s: %v", pause, err)
 			}
@@ -203,7 +203,7 @@ func TestBreakerClosesAfterOneGoodAnswer(t *testing.T) {
 			b.report(false, 0)
 			pause = min(2*pause, breakerMaxPause)
 		}
-		time.Sleep(pause)
+		<-time.After(pause)
 		if err := b.allow(); err != nil {
 			t.Fatal(err)
 		}

@@ -72,14 +72,14 @@ func TestAnOutageIsAFewLines(t *testing.T) {
 					t.Errorf("at the beginning: %s", got)
 				}
 				for n := range 8 * 60 * 6 { // eight hours
-					time.Sleep(10 * time.Second)
+					<-time.After(10 * time.Second)
 					ask(10+n, 503)
 				}
 				if n := len(outageLines(log.String())); n < 10 || n > 15 {
 					t.Errorf("%d lines about eight hours", n)
 				}
 				*tt.handler(i) = well
-				time.Sleep(breakerMaxPause)
+				<-time.After(breakerMaxPause)
 				before := len(outageLines(log.String()))
 				for n := range 3 {
 					ask(-1-n, 200)
@@ -106,7 +106,7 @@ func TestAnEndpointThatFlickersIsLoggedOnceAMinute(t *testing.T) {
 		}
 		for n := range 600 {
 			call(s, "POST", "/mcp", fmt.Sprint("opaque-", n), callWhoami)
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		if got := outageLines(log.String()); asked < 500 || len(got) != 20 {
 			t.Errorf("%d calls, %v", asked, got)
@@ -121,10 +121,10 @@ func TestTheNextOutageIsLoggedAtOnce(t *testing.T) {
 		o := &outage{log: log.Logger()}
 		for range 3 * 60 * 6 {
 			o.report(errors.New("down"))
-			time.Sleep(10 * time.Second)
+			<-time.After(10 * time.Second)
 		}
 		o.report(nil)
-		time.Sleep(outagePause)
+		<-time.After(outagePause)
 		before := log.String()
 		if o.report(errors.New("down again")); !strings.Contains(strings.TrimPrefix(log.String(), before), "down again") {
 			t.Error("nothing was logged")

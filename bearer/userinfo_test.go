@@ -102,7 +102,7 @@ func TestJWTOnlySendsNoTokenAnywhere(t *testing.T) {
 func TestSharedUserinfoCallOutlivesItsCaller(t *testing.T) {
 	simulated(t, nil, func(t *testing.T, i *issuer.Issuer, s *Server) {
 		i.Userinfo = func(w http.ResponseWriter, r *http.Request) {
-			time.Sleep(2 * time.Second)
+			<-time.After(2 * time.Second)
 			issuer.Answer(200, issuer.LogtoClaims)(w, r)
 		}
 		gone, leave := context.WithTimeout(t.Context(), time.Second)
@@ -114,7 +114,7 @@ func TestSharedUserinfoCallOutlivesItsCaller(t *testing.T) {
 			}
 		})
 		wg.Go(func() {
-			time.Sleep(500 * time.Millisecond)
+			<-time.After(500 * time.Millisecond)
 			if _, err := s.Verify(t.Context(), "opaque"); err != nil {
 				t.Errorf("second caller: %v", err)
 			}
