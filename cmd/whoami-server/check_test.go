@@ -35,7 +35,7 @@ func TestCheck(t *testing.T) {
 		"misnamed":     {append([]string{"--issuer", idp.Issuer() + "/"}, good[2:]...), exitFailure, "ok: configuration; ok: upstream", "error: issuer " + idp.Issuer() + "/: its metadata calls it; hint: write --issuer " + idp.Issuer()},
 		"no resource":  {append(good[:2:2], "--listen", "0.0.0.0:3001"), exitUsage, "", "error: resource: missing; hint: "},
 		"two mistakes": {append(good, "--leeway", "soon", "--log-format", "xml"), exitUsage, "", "error: leeway; hint: ; error: log-format; hint: "},
-		"same place":   {append(good[:2:2], "--resource", "http://127.0.0.1:1/mcp http://127.0.0.1:1/sse"), exitUsage, "", "error: server group: "},
+		"same place":   {append(good[:2:2], "--resource", "http://127.0.0.1:1/mcp http://127.0.0.1:1/sse"), exitUsage, "", "error: server group: resource http://127.0.0.1:1/sse: its path is one of this server's own; hint: keep /mcp"},
 		"dev":          {[]string{"--dev", "--upstream", upstream.URL + "/mcp"}, exitOK, "ok: configuration; ok: upstream", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

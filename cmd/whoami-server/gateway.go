@@ -83,7 +83,7 @@ func (o *options) parseGateway(wrong func(string, error)) {
 	}
 	o.refuseOfWhoami(wrong)
 	if err := cfg.Check(); err != nil {
-		wrong("name headers that are read by the upstream alone, each once, e.g. X-Forwarded-User", err)
+		wrong("name headers that the upstream alone reads, each once, e.g. X-Forwarded-Name", err)
 		return
 	}
 	o.config.Upstream = cfg
@@ -164,5 +164,8 @@ func gatewaySecret(path string) ([]byte, error) {
 	if err == nil && len(secret) < gateway.LeastSecret {
 		err = fmt.Errorf("%s: %s has less than %d bytes", option, path, gateway.LeastSecret)
 	}
-	return []byte(secret), err
+	if err != nil {
+		return nil, err
+	}
+	return []byte(secret), nil
 }

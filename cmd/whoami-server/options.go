@@ -294,7 +294,34 @@ func (o *options) checkOthers(wrong func(string, error)) {
 	if bearer.CheckIdentifier("issuer", others.Issuer) != nil {
 		others.Issuer = "https://issuer.example"
 	}
-	wrong("scopes and origins are separated by spaces; an origin is scheme://host[:port]", others.Check())
+	err := others.Check()
+	if err == nil {
+		return
+	}
+	for _, err := range leaves(err) {
+		next := "see whoami-server --help" // the error names the bounds
+		switch what, _, _ := strings.Cut(err.Error(), " "); what {
+		case "algorithm":
+			next = "keys are public, so name an algorithm of such, e.g. --algorithm ES256"
+		case "scope":
+			next = "scopes are separated by spaces, and have no quotes"
+		case "allowed":
+			next = "origins are scheme://host[:port], separated by spaces"
+		}
+		wrong(next, err)
+	}
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) (all []error) {
+	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // it is made by errors.Join
+	if !ok {
+		return []error{err}
+	}
+	for _, one := range joined.Unwrap() {
+		all = append(all, leaves(one)...)
+	}
+	return all
 }
 
 // devHint is what to do about an address of --dev that others can reach.

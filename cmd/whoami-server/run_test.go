@@ -70,6 +70,7 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 // Each kind of mistake by itself, with what its text must name.
 func TestEachMistakeIsNamed(t *testing.T) {
 	issuer := []string{"--issuer", "https://id.example"}
+	gateway := []string{"--issuer", "https://id.example", "--upstream", "http://127.0.0.1:8000/mcp"}
 	tests := map[string]struct {
 		args []string
 		want string
@@ -85,6 +86,12 @@ func TestEachMistakeIsNamed(t *testing.T) {
 		"resource spelling":  {append(issuer, "--resource", "HTTPS://mcp.example/mcp"), "hint: write https://mcp.example/mcp"},
 		"dev and issuer":     {append(issuer, "--dev"), "--dev brings its own"},
 		"dev on the network": {[]string{"--dev", "--dev-listen", "0.0.0.0:3002"}, "not a loopback address"},
+		"secret algorithm":   {append(issuer, "--algorithm", "HS256"), "hint: keys are public"},
+		"scope in quotes":    {append(issuer, "--scope", `"a"`), "hint: scopes are separated"},
+		"origin":             {append(issuer, "--allow-origin", "h.example"), "hint: origins are"},
+		"default header":     {append(gateway, "--assertion-header", "x-forwarded-user"), "assertion-header: header X-Forwarded-User: identity-header has it too\nhint: name headers"},
+		"header twice":       {append(gateway, "--pass-header", "X-Forwarded-User"), "pass-header: header X-Forwarded-User: identity-header has it too\nhint: name headers"},
+		"header of HTTP":     {append(gateway, "--pass-header", "Authorization"), "pass-header: header Authorization: it means something else\nhint: name headers"},
 		"dev address":        {[]string{"--dev", "--dev-listen", "3002"}, "dev-listen"},
 	}
 	for name, tt := range tests {

@@ -99,7 +99,7 @@ func TestGatewaySecretThatIsNone(t *testing.T) {
 		code := run(t.Context(), []string{"--issuer", someIssuer, "--upstream", "http://127.0.0.1:8000/mcp", "--gateway-secret-file", path}, noEnv, &stdout, &stderr)
 		said := stderr.String()
 		if code != exitUsage || !strings.HasPrefix(said, "error: gateway-secret-file: ") || !strings.Contains(said, path) || !strings.Contains(said, want) ||
-			!strings.Contains(said, "hint: make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret\n") || strings.Contains(said, "xxx") {
+			!strings.Contains(said, "hint: make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret\n") || strings.Contains(said, "xxx") || strings.Count(said, "error:") != 1 {
 			t.Errorf("%s: exit %d, %s", path, code, said)
 		}
 	}

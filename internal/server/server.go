@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"mcp-login/internal/hint"
 )
 
 const (
@@ -103,7 +105,7 @@ func (s *Server) mount(cfg *Config) error {
 		if _, taken := s.routes[p]; !taken && cfg.ForwardAuth == nil {
 			s.routes[p] = s.routes[pathMCP]
 		} else if taken && s.routes[p].name != "mcp" {
-			return fmt.Errorf("resource %s: its path is one of this server's own", s.layout.resource)
+			return hint.With(fmt.Errorf("resource %s: its path is one of this server's own", s.layout.resource), "keep /mcp; clients of HTTP+SSE use /sse beside it")
 		}
 		s.routes[metadataPath+p] = s.routes[metadataPath+pathMCP]
 	}

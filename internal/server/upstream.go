@@ -26,6 +26,7 @@ type upstream struct {
 	seen     *upstreamMetrics
 	tools    *toolNames
 	at       string // its address, for the log
+	sse      bool   // which is that of HTTP+SSE
 }
 
 func newUpstream(f *front, cfg *Config) (*upstream, error) {
@@ -41,7 +42,7 @@ func newUpstream(f *front, cfg *Config) (*upstream, error) {
 		u.sessions = f.ops.Bus
 		f.ops.Bus.HandleRequests(u.answerReplica)
 	}
-	u.at = settings.Upstream.Redacted()
+	u.at, u.sse = settings.Upstream.Redacted(), gateway.NamesSSE(settings.Upstream)
 	u.seen, err = newUpstreamMetrics(f.ops.Metrics, f.log.With("upstream", u.at))
 	return u, err
 }
@@ -147,7 +148,11 @@ func (u *upstream) pass(w http.ResponseWriter, r *http.Request, c gateway.Call, 
 
 // misplaced says in the log what a 404 means without a session: there is no MCP.
 func (u *upstream) misplaced(r *http.Request, c gateway.Call, resp *http.Response) {
-	if resp.StatusCode == http.StatusNotFound && c.Session == "" {
+	switch {
+	case resp.StatusCode != http.StatusNotFound || c.Session != "":
+	case u.sse:
+		recordReason(r.Context(), fmt.Errorf("upstream: no Streamable HTTP at /mcp beside %s; where there is HTTP+SSE only, clients use /sse beside --resource", u.at))
+	default:
 		recordReason(r.Context(), fmt.Errorf("upstream: no MCP endpoint at %s; write its path into --upstream", u.at))
 	}
 }

@@ -26,6 +26,15 @@ func TestGatewayLogLeadsToTheCure(t *testing.T) {
 	base := startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer.Load().(http.HandlerFunc)(w, r) }))
 	l := startGateway(t, i, base, func(c *Config) { c.Log, c.Metrics = log.Logger(), metrics })
 	c := l.clientFor(t, i, "alice")
+	legacy := startGateway(t, i, base, func(c *Config) {
+		c.Log, c.Upstream = log.Logger(), &gateway.Config{Upstream: mustURL(t, base+"/sse")}
+	})
+	if resp := post(t, legacy.clientFor(t, i, "alice"), legacy.url+"/mcp", initialize); resp.StatusCode != 404 {
+		t.Errorf("HTTP+SSE alone: %d", resp.StatusCode)
+	}
+	if want := "no Streamable HTTP at /mcp beside " + base + "/sse; where there is HTTP+SSE only, clients use /sse beside --resource"; !strings.Contains(log.String(), want) {
+		t.Errorf("%s is not in %s", want, log.String())
+	}
 	send := func(session, want string) {
 		t.Helper()
 		before := len(log.String())

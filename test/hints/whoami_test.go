@@ -57,7 +57,9 @@ func ofWhoami() (all []row) {
 	for _, r := range []struct{ hint, wrong, right string }{
 		{"write true or false", "--jwt-only=maybe", "--jwt-only=true"},
 		{"write debug, info, warn or error", "--log-level loud", "--log-level warn"},
-		{"scopes and origins are separated by spaces; an origin is scheme://host[:port]", "--allow-origin example.com", "--allow-origin 'https://example.com https://example.org:8443'"},
+		{"keys are public, so name an algorithm of such, e.g. --algorithm ES256", "--algorithm HS256", "--algorithm ES256"},
+		{"scopes are separated by spaces, and have no quotes", "--scope 'openid \"notes\"'", "--scope 'openid notes'"},
+		{"origins are scheme://host[:port], separated by spaces", "--allow-origin example.com", "--allow-origin 'https://example.com https://example.org:8443'"},
 		{"write a duration, e.g. 30s, 5m or 0", "--leeway soon", "--leeway 5m"},
 		{"write a time like 90s or 30m", "--heartbeat soon", "--heartbeat 90s"},
 		{"write 127.0.0.1:…", "--ops-listen 9464", "--ops-listen 127.0.0.1:0"},
@@ -75,6 +77,7 @@ func ofWhoami() (all []row) {
 		{"give both, or neither behind a proxy that terminates TLS", "--tls-cert cert.pem", "--tls-cert cert.pem --tls-key key.pem"},
 		{"both must be PEM files that belong together", "--tls-cert key.pem --tls-key key.pem", "--tls-cert cert.pem --tls-key key.pem"},
 		{"give the public URL that clients use, e.g. https://mcp.example.com/mcp", "--resource mcp.example.com", "--resource https://mcp.example.com/mcp"},
+		{"keep /mcp; clients of HTTP+SSE use /sse beside it", "--resource https://mcp.example.com/sse", "--resource https://mcp.example.com/mcp"},
 		{"the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc", "--config bad.yaml", "--config good.yaml"},
 		{"make one, e.g. openssl genpkey -algorithm ed25519 -out key.pem", "--introspection-client c --introspection-key-file secret", "--introspection-client c --introspection-key-file key.pem"},
 		{"give --introspection-client, and WHOAMI_INTROSPECTION_SECRET, --introspection-secret-file or --introspection-key-file", "--introspection-client c", "--introspection-client c --introspection-secret-file secret"},
@@ -95,7 +98,7 @@ func ofWhoami() (all []row) {
 		{"write NAME=CLAIM, e.g. X-Forwarded-Email=email", upstream + "--identity-header X-Forwarded-Email", upstream + "--identity-header X-Forwarded-Email=email"},
 		{"add X-Forwarded-Issuer=iss", "https://other.example " + upstream + "--identity-header X-Forwarded-User=sub", upstream + "--identity-header 'X-Forwarded-User=sub X-Forwarded-Issuer=iss'"},
 		{"write NAME=SCOPE, e.g. delete_note=notes:write", upstream + "--tool-scope delete_note", upstream + "--tool-scope delete_note=notes:write"},
-		{"name headers that are read by the upstream alone, each once, e.g. X-Forwarded-User", upstream + "--identity-header Cookie=sub", upstream + "--identity-header X-Forwarded-User=sub"},
+		{"name headers that the upstream alone reads, each once, e.g. X-Forwarded-Name", upstream + "--assertion-header X-Forwarded-User", upstream + "--assertion-header X-Forwarded-Name"},
 	} {
 		before := ""
 		if strings.Contains(r.right, "gateway-secret") {

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -58,26 +57,36 @@ type Config struct {
 // Check reports everything that is wrong with the configuration, joined into one error.
 func (c *Config) Check() error {
 	errs := []error{CheckUpstream(c.Upstream)}
-	var names []string
-	for _, h := range c.Identity {
-		names = append(names, h.Name)
+	seen := make(map[string]string) // by name, the setting that has it
+	check := func(setting, name string) {
+		canonical := http.CanonicalHeaderKey(name)
+		if err := CheckHeaderName(name); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", setting, err))
+		} else if other, twice := seen[canonical]; twice {
+			errs = append(errs, fmt.Errorf("%s: header %s: %s has it too", setting, canonical, other))
+		}
+		seen[canonical] = setting
+	}
+	for _, h := range c.identity() {
+		check("identity-header", h.Name)
 	}
 	if c.Assertion != "" {
-		names = append(names, c.Assertion)
+		check("assertion-header", c.Assertion)
 	}
-	var seen []string
-	for _, name := range append(names, c.Pass...) {
-		errs = append(errs, CheckHeaderName(name))
-		canonical := http.CanonicalHeaderKey(name)
-		if slices.Contains(seen, canonical) {
-			errs = append(errs, fmt.Errorf("header %s: given twice", canonical))
-		}
-		seen = append(seen, canonical)
+	for _, name := range c.Pass {
+		check("pass-header", name)
 	}
 	if c.Secret != nil && len(c.Secret) < LeastSecret {
 		errs = append(errs, fmt.Errorf("gateway secret: must have at least %d bytes", LeastSecret))
 	}
 	return errors.Join(errs...)
+}
+
+func (c *Config) identity() []IdentityHeader {
+	if c.Identity == nil {
+		return DefaultIdentity()
+	}
+	return c.Identity
 }
 
 // CheckUpstream reports why u cannot be the address of an upstream; nil when it can.
@@ -110,9 +119,7 @@ type Gateway struct {
 
 // New returns a gateway. It connects to nobody.
 func New(cfg Config) (*Gateway, error) {
-	if cfg.Identity == nil {
-		cfg.Identity = DefaultIdentity()
-	}
+	cfg.Identity = cfg.identity()
 	if err := cfg.Check(); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
@@ -158,9 +165,14 @@ func onSocket(upstream *url.URL) (to *url.URL, file string) {
 	return &url.URL{Scheme: "http", Host: "localhost", Path: path, RawQuery: upstream.RawQuery}, file
 }
 
+// NamesSSE reports whether the address of an upstream is that of HTTP+SSE.
+func NamesSSE(upstream *url.URL) bool {
+	return strings.HasSuffix(strings.TrimSuffix(upstream.Path, "/"), "/sse")
+}
+
 // endpoints are the addresses of both transports.
 func endpoints(upstream *url.URL) (streamable, sse *url.URL) {
-	if strings.HasSuffix(strings.TrimSuffix(upstream.Path, "/"), "/sse") {
+	if NamesSSE(upstream) {
 		return upstream.JoinPath("..", "mcp"), upstream
 	}
 	return upstream, upstream.JoinPath("..", "sse")
