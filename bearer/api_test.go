@@ -106,16 +106,23 @@ func TestLittleIsBehindThePackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	deps := strings.Fields(string(out))
-	var others []string
+	own, _ := strings.CutSuffix(deps[len(deps)-1], "bearer") // the package itself comes last
+	var leaves, others []string
 	for _, dep := range deps {
-		for _, forbidden := range []string{"mcp-login/internal", "prometheus", "redis", "opentelemetry", "grpc", "mcp-go", "go-sdk", "protobuf"} {
+		for _, forbidden := range []string{"prometheus", "redis", "opentelemetry", "grpc", "mcp-go", "go-sdk", "protobuf"} {
 			if strings.Contains(dep, forbidden) {
 				t.Errorf("%s is behind it", dep)
 			}
 		}
+		if leaf, ok := strings.CutPrefix(dep, own); ok && leaf != "bearer" {
+			leaves = append(leaves, leaf)
+		}
 		if first, _, _ := strings.Cut(dep, "/"); strings.Contains(first, ".") {
 			others = append(others, dep)
 		}
+	}
+	if slices.Sort(leaves); !slices.Equal(leaves, []string{"internal/foreign", "internal/retry"}) {
+		t.Errorf("of the project there are %q behind it", leaves)
 	}
 	t.Logf("%d packages, of others %d: %q", len(deps), len(others), others)
 	if len(deps) < 50 || !slices.Contains(deps, "github.com/golang-jwt/jwt/v5") {

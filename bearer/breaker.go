@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 const (
@@ -76,7 +78,7 @@ func (b *breaker) report(answered bool, alone time.Duration) {
 	if !open {
 		return
 	}
-	pause := doubled(b.openings, breakerPause, breakerMaxPause)
+	pause := retry.Doubled(b.openings, breakerPause, breakerMaxPause)
 	b.openings++
 	b.until = time.Now().Add(min(max(pause, alone), breakerMaxPause))
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 const (
@@ -59,14 +61,14 @@ type cache struct {
 	refused *lru
 	// checks are those under way whose verdict will count. One that began before its token was
 	// forgotten is not here any more: it may have asked before the token was revoked.
-	checks map[tokenKey]*pending[Identity]
+	checks map[tokenKey]*retry.Call[Identity]
 }
 
 func newCache(life context.Context, check Verifier, ttl, grace time.Duration) *cache {
 	return &cache{
 		check: check, life: life, ttl: ttl, grace: grace, observe: func(Event) {},
 		good: newLRU(maxGood, maxGoodBytes), refused: newLRU(maxRefused, 0),
-		checks: make(map[tokenKey]*pending[Identity]), unknown: newChecksQuota(),
+		checks: make(map[tokenKey]*retry.Call[Identity]), unknown: newChecksQuota(),
 	}
 }
 
@@ -106,7 +108,7 @@ func (c *cache) verify(ctx context.Context, client, token string) (Identity, err
 			c.mu.Unlock()
 			return Identity{}, errTooManyChecks
 		}
-		check = newPending[Identity]()
+		check = retry.NewCall[Identity]()
 		c.checks[key] = check
 		go c.run(key, token, check, known != nil, client)
 	}
@@ -134,16 +136,16 @@ func boundedChecks(verify Verifier) func(ctx context.Context, client, token stri
 }
 
 // await waits for a check. A token that was good does not wait long.
-func (c *cache) await(ctx context.Context, check *pending[Identity], known *entry) (Identity, error) {
+func (c *cache) await(ctx context.Context, check *retry.Call[Identity], known *entry) (Identity, error) {
 	patience := ctx
 	if known != nil {
 		var cancel context.CancelFunc
 		patience, cancel = context.WithTimeout(ctx, staleWait)
 		defer cancel()
 	}
-	switch err := check.wait(patience); {
+	switch err := check.Wait(patience); {
 	case err == nil:
-		identity, err := check.result()
+		identity, err := check.Result()
 		if err != nil {
 			return c.lastVerdict(known, err)
 		}
@@ -180,7 +182,7 @@ type knownKey struct{}
 func wasGood(ctx context.Context) bool { return ctx.Value(knownKey{}) != nil }
 
 // run performs one check and keeps what may be kept.
-func (c *cache) run(key tokenKey, token string, check *pending[Identity], known bool, client string) {
+func (c *cache) run(key tokenKey, token string, check *retry.Call[Identity], known bool, client string) {
 	ctx, cancel := context.WithTimeout(c.life, fetchTimeout)
 	defer cancel()
 	ctx = context.WithValue(ctx, clientKey{}, client)
@@ -213,7 +215,7 @@ func (c *cache) run(key tokenKey, token string, check *pending[Identity], known 
 		c.unknown.release(client)
 	}
 	c.observe(Event{Token: key, Err: err, Checked: true, Revoked: revoked})
-	check.end(identity, err)
+	check.End(identity, err)
 }
 
 // checkSafely keeps a panic of the check, which runs outside of net/http's own

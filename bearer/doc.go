@@ -35,7 +35,7 @@
 //     [Config.CacheTTL], never past the token's expiry, refusals for 10 seconds
 //     at most. CacheTTL is so the longest time that a revoked token is still
 //     accepted. Both kinds are bounded, in places of their own (cache.go, lru.go).
-//  3. All who ask about the same unknown token wait for one check (pending.go). How many
+//  3. All who ask about the same unknown token wait for one check (cache.go). How many
 //     run at a time is bounded, in all and for one address (quota.go).
 //  4. What arrives decides how it is checked. A JWT is verified here, with the
 //     keys of the issuer that it names, which must be configured: algorithm,

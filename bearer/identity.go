@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 // Identity is what a verified token says about its bearer.
@@ -56,7 +58,7 @@ type InsufficientScopeError struct {
 func (e *InsufficientScopeError) Error() string {
 	text := "insufficient scope: need " + strings.Join(e.Scopes, " ")
 	if len(e.has) > 0 {
-		text += ", the token has " + shownLine(errors.New(strings.Join(e.has, " ")))
+		text += ", the token has " + foreign.Message(strings.Join(e.has, " "))
 	}
 	return text
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"mcp-login/internal/foreign"
 )
 
 const (
@@ -86,7 +88,7 @@ func plainClient(c *http.Client) (_ *http.Client, own *http.Transport) {
 		}
 	}
 	plain.Jar = nil
-	plain.CheckRedirect = noRedirect
+	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &plain, own
 }
 
@@ -175,10 +177,10 @@ func (p *provider) checkEndpoint(endpoint string) error {
 		return errors.New("endpoint with a user part")
 	}
 	if err := checkSecure(u); err != nil {
-		return fmt.Errorf("endpoint %s: %w", shortAddress(u.Redacted()), err)
+		return fmt.Errorf("endpoint %s: %w", foreign.ShortAddress(u.Redacted()), err)
 	}
 	if u.Scheme == "http" && strings.HasPrefix(p.issuer, "https:") {
-		return fmt.Errorf("endpoint %s: %w", shortAddress(u.Redacted()), errInsecure)
+		return fmt.Errorf("endpoint %s: %w", foreign.ShortAddress(u.Redacted()), errInsecure)
 	}
 	return nil
 }
@@ -219,11 +221,11 @@ func (p *provider) read(ctx context.Context, location, token string, limit int64
 // perform sends a request and reads at most limit bytes of its answer.
 func (p *provider) perform(req *http.Request, limit int64) (int, http.Header, []byte, error) {
 	req.Header.Set("Accept", "application/json")
-	resp, err := p.client.Do(req) //nolint:bodyclose // readAnswer closes it
+	resp, err := p.client.Do(req) //nolint:bodyclose // ReadBody closes it
 	if err != nil {
-		return 0, nil, nil, fmt.Errorf("send request: %w", withoutAddress(err))
+		return 0, nil, nil, fmt.Errorf("send request: %w", foreign.HTTPError(err))
 	}
-	body, err := readAnswer(resp, limit, fetchTimeout)
+	body, err := foreign.ReadBody(resp, limit, fetchTimeout)
 	if err != nil {
 		return 0, nil, nil, fmt.Errorf("read answer: %w", err)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/internal/foreign"
 )
 
 const (
@@ -62,7 +64,7 @@ func (p *provider) readKeys(ctx context.Context, meta metadata) (keySet, error) 
 	asked := time.Now()
 	body, err := p.readOK(ctx, meta.JWKSURI, maxKeysBytes)
 	if err != nil {
-		return keySet{}, fmt.Errorf("%s: %w", shortAddress(meta.JWKSURI), err)
+		return keySet{}, fmt.Errorf("%s: %w", foreign.ShortAddress(meta.JWKSURI), err)
 	}
 	set, err := parseKeys(body)
 	set.asked = asked

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"mcp-login/internal/foreign"
 )
 
 const (
@@ -47,7 +49,7 @@ func (p *Resource) Middleware(next http.Handler) http.Handler {
 			err = p.readForTool(w, r, id)
 		}
 		if err != nil {
-			p.cfg.Log.InfoContext(r.Context(), "request refused", slog.String("reason", shownLine(err)))
+			p.cfg.Log.InfoContext(r.Context(), "request refused", slog.String("reason", foreign.Message(err.Error())))
 			p.Refuse(w, r, err)
 			return
 		}

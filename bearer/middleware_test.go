@@ -17,7 +17,9 @@ import (
 	"testing/synctest"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/test/binary"
 	"mcp-login/test/issuer"
 )
@@ -466,7 +468,7 @@ func TestTheLogIsNotTheClients(t *testing.T) {
 	}
 	for _, line := range lines {
 		var said struct{ Reason string }
-		if err := json.Unmarshal([]byte(line), &said); err != nil || said.Reason == "" || len(said.Reason) > maxLine+len("...") {
+		if err := json.Unmarshal([]byte(line), &said); err != nil || said.Reason == "" || utf8.RuneCountInString(said.Reason) > foreign.MaxMessage {
 			t.Errorf("%v: %d bytes", err, len(said.Reason))
 		}
 		if strings.ContainsFunc(said.Reason, func(r rune) bool { return !unicode.IsPrint(r) }) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 // maxOpaqueCalls bounds the calls under way about opaque tokens.
@@ -84,7 +86,7 @@ func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, er
 func noVerdict(endpoint string, status int, header http.Header) error {
 	u := &unanswered{err: fmt.Errorf("%s answered %d", endpoint, status)}
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		u.after = retryAfter(header.Get("Retry-After"), time.Now())
+		u.after = retry.After(header.Get("Retry-After"), time.Now())
 	}
 	return u
 }

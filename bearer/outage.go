@@ -6,6 +6,9 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"mcp-login/internal/foreign"
+	"mcp-login/internal/retry"
 )
 
 // outagePause and outageMaxPause are how long nothing more is logged about an endpoint that
@@ -52,7 +55,7 @@ func (o *outage) report(err error) {
 	if now.Before(o.next) {
 		return
 	}
-	o.log.Warn("the issuer gives no usable answer", "failures", o.failures, "since", o.since, "error", shownLine(err))
-	o.next = now.Add(doubled(o.lines, outagePause, outageMaxPause))
+	o.log.Warn("the issuer gives no usable answer", "failures", o.failures, "since", o.since, "error", foreign.Message(err.Error()))
+	o.next = now.Add(retry.Doubled(o.lines, outagePause, outageMaxPause))
 	o.lines++
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"mcp-login/internal/retry"
 )
 
 const (
@@ -36,11 +38,11 @@ type remote[T any] struct {
 	value   T
 	version int // counts good fetches; 0 means there is no value yet
 	err     error
-	tried   time.Time          // end of the last attempt
-	asked   time.Time          // end of the last attempt that somebody waited for
-	loaded  time.Time          // end of the last good one
-	running *pending[struct{}] // the fetch under way, nil if there is none
-	next    *pending[struct{}] // the one that follows it, nil if none does
+	tried   time.Time             // end of the last attempt
+	asked   time.Time             // end of the last attempt that somebody waited for
+	loaded  time.Time             // end of the last good one
+	running *retry.Call[struct{}] // the fetch under way, nil if there is none
+	next    *retry.Call[struct{}] // the one that follows it, nil if none does
 }
 
 // get returns the document and its version. Its error matches ErrUnavailable.
@@ -73,7 +75,7 @@ func (r *remote[T]) newer(ctx context.Context, version int) (T, int, error) {
 	running := r.running
 	r.mu.Unlock()
 
-	if err := running.wait(ctx); err != nil {
+	if err := running.Wait(ctx); err != nil {
 		var zero T
 		return zero, 0, fmt.Errorf("wait for %s: %w: %w", r.name, ErrUnavailable, err)
 	}
@@ -106,7 +108,7 @@ func (r *remote[T]) wait() time.Duration {
 
 // renew fetches a new copy in the background, once more if that is being done
 // already, since the one under way may have begun too early. It returns that fetch.
-func (r *remote[T]) renew() *pending[struct{}] {
+func (r *remote[T]) renew() *retry.Call[struct{}] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.running == nil {
@@ -114,7 +116,7 @@ func (r *remote[T]) renew() *pending[struct{}] {
 		return r.running
 	}
 	if r.next == nil {
-		r.next = newPending[struct{}]()
+		r.next = retry.NewCall[struct{}]()
 	}
 	return r.next
 }
@@ -135,7 +137,7 @@ func (r *remote[T]) result(version int) (T, int, error) {
 func (r *remote[T]) start(demanded bool) {
 	call := r.next
 	if call == nil {
-		call = newPending[struct{}]()
+		call = retry.NewCall[struct{}]()
 	}
 	r.running, r.next = call, nil
 	go func() {
@@ -153,7 +155,7 @@ func (r *remote[T]) start(demanded bool) {
 		if demanded {
 			r.asked = r.tried
 		}
-		call.end(struct{}{}, nil)
+		call.End(struct{}{}, nil)
 		if r.next != nil {
 			r.start(false)
 		}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+
+	"mcp-login/internal/foreign"
 )
 
 // Resource is one protected resource (RFC 9728): what its clients are told, and which
@@ -235,7 +237,7 @@ func (p *Resource) Reload() {
 	for _, issuer := range p.providers {
 		metadata := issuer.metadata.renew()
 		go func() {
-			if metadata.wait(p.life) == nil && issuer.keys.renew().wait(p.life) == nil { // the first names the place of the second
+			if metadata.Wait(p.life) == nil && issuer.keys.renew().Wait(p.life) == nil { // the first names the place of the second
 				p.forgetAll() // what was verified with the old meanwhile
 			}
 		}()
@@ -258,7 +260,7 @@ func (p *Resource) Close() { p.endLife() }
 type misnamedError struct{ configured, named string }
 
 func (e *misnamedError) Error() string {
-	return fmt.Sprintf("issuer %s: its metadata calls it %q", e.configured, shortAddress(e.named))
+	return fmt.Sprintf("issuer %s: its metadata calls it %q", e.configured, foreign.ShortAddress(e.named))
 }
 
 // CheckIssuerName waits until ctx ends, 10 seconds at most, for the metadata of

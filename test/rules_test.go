@@ -55,7 +55,7 @@ var rooms = map[string][]string{
 	"internal/terminal":        {},
 	"internal/origin":          {},
 	"docs":                     {},
-	"bearer":                   {},
+	"bearer":                   {"internal/foreign", "internal/retry"},
 	"examples/whoami":          {"bearer", "internal/server", "internal/devidp", "internal/terminal", "internal/hint"},
 	"examples/bearer/mcpgo":    {"bearer"},
 	"examples/bearer/gosdk":    {"bearer"},
