@@ -24,11 +24,7 @@ func (m Message) checkHeader(h http.Header) error {
 			return &problem{status: http.StatusBadRequest, code: "invalid_request", text: fmt.Sprintf("There must be one %s header.", key)}
 		}
 	}
-	name := m.Name
-	if m.Method == "resources/read" {
-		name = m.URI
-	}
-	for key, said := range map[string]string{"Mcp-Method": m.Method, "Mcp-Name": name} {
+	for key, said := range m.headers() {
 		values := h[key]
 		if len(values) == 0 {
 			continue
@@ -42,6 +38,23 @@ func (m Message) checkHeader(h http.Header) error {
 		}
 	}
 	return nil
+}
+
+// headers are those that must say what the message says, where they are there. What names
+// it, depends on the method: of one that is not known here its server judges Mcp-Name.
+func (m Message) headers() map[string]string {
+	h := map[string]string{"Mcp-Method": m.Method}
+	switch m.Method {
+	case "tools/call", "prompts/get":
+		h["Mcp-Name"] = m.Name
+	case "resources/read":
+		h["Mcp-Name"] = m.URI
+	case "tasks/get", "tasks/update", "tasks/cancel": // SEP-2663
+		h["Mcp-Name"] = m.task
+	case "":
+		h["Mcp-Name"] = "" // an answer, or no message
+	}
+	return h
 }
 
 // plainJSON reports whether a body is what it says in its bytes: a content coding or

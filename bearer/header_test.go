@@ -2,8 +2,10 @@ package bearer
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -43,9 +45,6 @@ func TestAmbiguousHeadersAreRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %d", name, err, c.status)
 		}
 	}
-	if _, err := ReadMessage(http.Header{"Content-Type": plain["Content-Type"], "Mcp-Name": {"a"}}, []byte(`{"method":"resources/read","params":{"name":"a","uri":"b"}}`)); err == nil {
-		t.Error("a resource goes by another name than its URI")
-	}
 	for _, h := range []http.Header{{"Mcp-Session-Id": {"a", "b"}}, {"Last-Event-Id": {"1", "2"}}, {"Mcp-Method": {"tools/call"}}} {
 		if CheckHeader(h) == nil {
 			t.Errorf("%v passes without a message", h)
@@ -53,5 +52,28 @@ func TestAmbiguousHeadersAreRefused(t *testing.T) {
 	}
 	if err := CheckHeader(http.Header{"Mcp-Session-Id": {"a"}, "Last-Event-Id": {"1"}}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Mcp-Name is judged by what names a message of its method (SEP-2243; of tasks, SEP-2663), and
+// left to the server where that is not known here.
+func TestMcpNameIsThatOfTheMethod(t *testing.T) {
+	const params = `{"name":"a","uri":"b","taskId":"c"}`
+	for method, names := range map[string]string{
+		"tools/call": "a", "prompts/get": "a", "resources/read": "b",
+		"tasks/get": "c", "tasks/update": "c", "tasks/cancel": "c",
+		"tools/list": "abcd", "x/new": "abcd",
+	} {
+		for _, name := range []string{"a", "b", "c", "d"} {
+			h := http.Header{"Content-Type": plain["Content-Type"], "Mcp-Name": {name}}
+			_, err := ReadMessage(h, fmt.Appendf(nil, `{"method":%q,"params":%s}`, method, params))
+			if (err == nil) != strings.Contains(names, name) {
+				t.Errorf("%s as %s: %v", method, name, err)
+			}
+		}
+	}
+	h := http.Header{"Content-Type": plain["Content-Type"], "Mcp-Name": {"a"}}
+	if _, err := ReadMessage(h, []byte(`{"id":1,"result":{"name":"a"}}`)); err == nil {
+		t.Error("an answer has a name")
 	}
 }

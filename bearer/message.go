@@ -23,6 +23,8 @@ type Message struct {
 	Name, URI string
 	// Version is that of the protocol, as params._meta names it from 2026-07-28 on.
 	Version string
+
+	task string // params.taskId
 }
 
 // maxNameBytes is how long an id and a name may be as the message has it. Answers
@@ -97,6 +99,8 @@ func readMessage(body []byte) (m Message, err error) {
 					m.Name, err = readName(dec)
 				case "uri":
 					m.URI, err = readName(dec)
+				case "taskId":
+					m.task, err = readName(dec)
 				default:
 					err = dec.SkipValue()
 				}
@@ -164,7 +168,7 @@ var decoders = sync.Pool{New: func() any { return new(jsontext.Decoder) }}
 // anything before a tool runs.
 var (
 	messageNames = []string{"jsonrpc", "id", "method", "params", "result", "error"}
-	paramNames   = []string{"name", "arguments", "_meta", "uri", "cursor", "protocolVersion", "capabilities", "clientInfo"}
+	paramNames   = []string{"name", "arguments", "_meta", "uri", "taskId", "cursor", "protocolVersion", "capabilities", "clientInfo"}
 )
 
 // eachMember calls read for each member of the object that comes next; it must

@@ -101,11 +101,17 @@ func TestStatelessRequestHasItsHeadersAndNoSession(t *testing.T) {
 		`{"id":2,"method":"tools/call","params":{"name":"a b",` + meta + `}}`,
 		`{"id":3,"method":"tools/call","params":{"name":" é",` + meta + `}}`,
 		`{"id":4,"method":"resources/read","params":{"uri":"file:///x%20y",` + meta + `}}`,
+		`{"id":5,"method":"tasks/get","params":{"taskId":"t-5",` + meta + `}}`,
+		`{"id":6,"method":"tasks/update","params":{"taskId":"t-6",` + meta + `}}`,
+		`{"id":7,"method":"tasks/cancel","params":{"taskId":"t-7",` + meta + `}}`,
 	} {
 		r.send(line)
 		r.line()
 	}
-	want := [][2]string{{"server/discover", ""}, {"tools/list", ""}, {"tools/call", "a b"}, {"tools/call", "=?base64?IMOp?="}, {"resources/read", "file:///x%20y"}}
+	want := [][2]string{{"server/discover", ""}, {"tools/list", ""}, {"tools/call", "a b"}, {"tools/call", "=?base64?IMOp?="}, {"resources/read", "file:///x%20y"}, {"tasks/get", "t-5"}, {"tasks/update", "t-6"}, {"tasks/cancel", "t-7"}}
+	if len(s.headers) != len(want) {
+		t.Fatalf("%d requests came", len(s.headers))
+	}
 	for i, h := range s.headers {
 		if h.Get("Mcp-Protocol-Version") != "2026-07-28" || h.Get("Mcp-Method") != want[i][0] || h.Get("Mcp-Name") != want[i][1] || h.Get("Mcp-Session-Id") != "" {
 			t.Errorf("%d: %v", i, h)

@@ -53,6 +53,13 @@ func TestGatewayForwardsExactlyWhatItHasJudged(t *testing.T) {
 	if got := <-up.bodies; got != odd {
 		t.Errorf("%q came as %q", odd, got)
 	}
+	task := `{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"t","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`
+	if resp := post(t, alice, l.url+"/mcp", task, "Mcp-Protocol-Version", "2026-07-28", "Mcp-Method", "tasks/get", "Mcp-Name", "t"); resp.StatusCode != 200 {
+		t.Fatalf("a task: %d", resp.StatusCode)
+	}
+	if got := <-up.bodies; got != task {
+		t.Errorf("%q came as %q", task, got)
+	}
 	const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"delete"}}`
 	for name, c := range map[string]struct {
 		body   string

@@ -28,6 +28,8 @@ func setStatelessHeaders(h http.Header, m jsonrpc.Message, version string) {
 		name = m.Param("name")
 	case "resources/read":
 		name = m.Param("uri")
+	case "tasks/get", "tasks/update", "tasks/cancel": // SEP-2663
+		name = m.Param("taskId")
 	}
 	if text, ok := jsonrpc.Text(name); ok {
 		h.Set(headerName, headerValue(text))
