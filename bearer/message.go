@@ -38,6 +38,8 @@ var (
 	// errAmbiguous is a message that two parsers may read differently.
 	errAmbiguous = errors.New("ambiguous member name")
 	errLongName  = errors.New("an id or a name is too long")
+	// errTwoKinds is a request for one reader, and an answer for another.
+	errTwoKinds = errors.New("a method beside a result or an error")
 	// errNoName is a method or a tool without a name in plain text. Scopes would be asked
 	// of no tool, and JavaScript makes "admin" of ["admin"]; others end a text at U+0000.
 	errNoName = errors.New("a method or the name of a tool is no plain string")
@@ -49,7 +51,8 @@ var (
 // JavaScript may take for more of them. Libraries decode with encoding/json, for which
 // METHOD and method are the same and the last of two members counts: what is
 // allowed here and what is run there must be the same message. A method must be a string,
-// and a tools/call must name its tool by one. The header must say that the body is
+// a tools/call must name its tool by one, and what has a method has no result and no error,
+// or it would be a request and an answer. The header must say that the body is
 // application/json, in UTF-8 if it says a charset, without a content coding, and its
 // Mcp-Method and Mcp-Name what the message says (MCP 2026-07-28, transports, standard
 // headers); none of all these may be there twice. The error is for [Resource.Refuse].
@@ -71,7 +74,7 @@ func ReadMessage(h http.Header, body []byte) (Message, error) {
 }
 
 func readMessage(body []byte) (m Message, err error) {
-	asks := false // it has a method
+	asks, answers := false, false // it has a method; it has a result or an error
 	dec := decoders.Get().(*jsontext.Decoder)
 	defer func() {
 		dec.Reset(bytes.NewBuffer(nil)) // keeps nothing of the message
@@ -88,6 +91,8 @@ func readMessage(body []byte) (m Message, err error) {
 			asks = true
 			m.Method, err = readName(dec)
 			return err
+		case member == "result" || member == "error":
+			answers = true
 		case member == "params" && dec.PeekKind() == '{':
 			return eachMember(dec, paramNames, func(member string) error {
 				if member == "_meta" && dec.PeekKind() == '{' {
@@ -114,6 +119,9 @@ func readMessage(body []byte) (m Message, err error) {
 	}
 	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return m, errors.New("something follows it")
+	}
+	if asks && answers {
+		return m, errTwoKinds
 	}
 	if m.Method == "tools/call" {
 		m.Tool = m.Name
@@ -217,6 +225,8 @@ func unreadable(err error) error {
 		p.rpc, p.text = -32600, "Invalid request: member names must be written exactly as the protocol has them"
 	case errors.Is(err, errLongName):
 		p.rpc, p.text = -32600, "Invalid request: an id or a name is longer than 8 KiB"
+	case errors.Is(err, errTwoKinds):
+		p.rpc, p.text = -32600, "Invalid request: a message has a method, or a result or an error, and not both"
 	case errors.Is(err, errNoName):
 		p.rpc, p.text = -32600, "Invalid request: a method and the name of a tool must be strings without control characters"
 	}

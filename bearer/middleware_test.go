@@ -141,6 +141,8 @@ func TestMiddlewareReadsTheMessageForItsTool(t *testing.T) {
 		"a number like 1e400": {rich, strings.Replace(calls, "}}", `,"arguments":{"a":1e400}}}`, 1), "", "", 200},
 		"NaN":                 {rich, strings.Replace(calls, "}}", `,"arguments":{"a":NaN}}}`, 1), "", "", 400},
 		"very deep":           {rich, strings.Replace(calls, "}}", `,"arguments":`+strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)+"}}", 1), "", "", 400},
+		"a call and a result": {rich, strings.Replace(calls, `"id":1`, `"id":1,"result":{}`, 1), "", "", 400},
+		"a call and an error": {rich, strings.Replace(calls, `"id":1`, `"error":null,"id":1`, 1), "", "", 400},
 		"an answer":           {rich, `{"jsonrpc":"2.0","id":1,"result":{}}`, "", "", 200},
 		"in UTF-16":           {rich, calls, "Content-Type", "application/json; charset=utf-16", 415},
 		"as text":             {rich, calls, "Content-Type", "text/plain", 415},

@@ -71,6 +71,7 @@ func TestGatewayForwardsExactlyWhatItHasJudged(t *testing.T) {
 		"doubled":            {`{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"delete"}}`, nil, 400},
 		"doubled inside":     {`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read","name":"delete"}}`, nil, 400},
 		"another case":       {`{"jsonrpc":"2.0","id":1,"Method":"tools/call","method":"ping","params":{"name":"delete"}}`, nil, 400},
+		"asks and answers":   {`{"jsonrpc":"2.0","id":5,"method":"ping","result":{}}`, nil, 400},
 		"a batch":            {"[" + call + "]", nil, 400},
 		"two messages":       {call + call, nil, 400},
 		"compressed":         {pingMessage, []string{"Content-Encoding", "gzip"}, 415},
