@@ -188,12 +188,12 @@ func (u *upstream) send(w http.ResponseWriter, r *http.Request, body []byte, ask
 // other side: it must not look like a whole one.
 func (u *upstream) relay(w http.ResponseWriter, r *http.Request, c gateway.Call, l *gateway.Relay, resp *http.Response) {
 	l.Heartbeat, l.Timeout, l.Body = u.ops.Heartbeat, u.gateway.Timeout(), c.Body
-	if err := l.Write(w, resp); err != nil && r.Context().Err() == nil {
-		recordReason(r.Context(), err)
-		if gateway.Cut(err) {
+	if err := l.Write(w, resp); err != nil {
+		if r.Context().Err() == nil { // else the client has ended it, or this server's own end
+			recordReason(r.Context(), err)
 			u.seen.cut()
-			panic(http.ErrAbortHandler)
 		}
+		panic(http.ErrAbortHandler)
 	}
 }
 

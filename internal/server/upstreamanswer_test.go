@@ -2,6 +2,7 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -114,6 +115,32 @@ func TestGatewayCutsOffWhatWasCutOff(t *testing.T) {
 		body, err := io.ReadAll(resp.Body)
 		if _ = resp.Body.Close(); err == nil {
 			t.Errorf("%s: %q ends as if it were whole", kind, body)
+		}
+	}
+}
+
+// Half an answer does not look like a whole one either where a stop has no time left for the rest.
+func TestGatewayCutsOffWhatItsEndCutsOff(t *testing.T) {
+	i := issuer.Start(t)
+	for _, kind := range []string{"application/json", "text/event-stream"} {
+		l := startGateway(t, i, startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.Header().Set("Content-Type", kind)
+			_, _ = io.WriteString(w, "data: "+strings.Repeat("x", 64<<10)) // more than is held back
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		})), nil)
+		resp := post(t, l.clientFor(t, i, "alice"), l.url+"/mcp", pingMessage)
+		if _, err := io.CopyN(io.Discard, resp.Body, 1); err != nil {
+			t.Fatal(kind, err)
+		}
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := l.Close(over); err == nil {
+			t.Errorf("%s: the answer was not under way", kind)
+		}
+		if n, err := io.Copy(io.Discard, resp.Body); err == nil {
+			t.Errorf("%s: %d bytes end as if they were whole", kind, n)
 		}
 	}
 }

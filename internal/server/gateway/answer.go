@@ -18,13 +18,6 @@ import (
 // writeTimeout is how long a client may leave a piece of an answer unread.
 const writeTimeout = 30 * time.Second
 
-// errCut says that an answer broke off, on either side. The client must see that: the
-// connection is to be cut, or half an answer would look like a whole one.
-var errCut = errors.New("the answer was cut off")
-
-// Cut reports whether the client's connection must be cut after err.
-func Cut(err error) bool { return errors.Is(err, errCut) }
-
 // Relay is how an answer goes to the client.
 type Relay struct {
 	// Heartbeat is the pause between signs of life on an idle stream.
@@ -43,8 +36,9 @@ type Relay struct {
 	Body []byte
 }
 
-// Write writes an answer and closes its body. It returns why it was not written to its end;
-// see [Cut].
+// Write writes an answer and closes its body. An error says that it broke off, on either side.
+// The client must see that: the connection is to be cut, or half an answer would look like a
+// whole one.
 func (l *Relay) Write(w http.ResponseWriter, resp *http.Response) error {
 	defer func() { _ = resp.Body.Close() }()
 	setWriteTime(http.NewResponseController(w))
@@ -96,7 +90,7 @@ func (l *Relay) copy(w http.ResponseWriter, body io.ReadCloser) error {
 		setWriteTime(conn)
 		if len(piece) > 0 {
 			if _, failed := w.Write(piece); failed != nil {
-				return fmt.Errorf("%w: write: %w", errCut, failed)
+				return cutOff("write", failed)
 			}
 			if subscription {
 				_ = conn.Flush() // the next write has the error
@@ -107,9 +101,13 @@ func (l *Relay) copy(w http.ResponseWriter, body io.ReadCloser) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return fmt.Errorf("%w: upstream: %w", errCut, foreign.HTTPError(err))
+			return cutOff("upstream", foreign.HTTPError(err))
 		}
 	}
+}
+
+func cutOff(by string, err error) error {
+	return fmt.Errorf("the answer was cut off: %s: %w", by, err)
 }
 
 // WriteError answers a message with a JSON-RPC error that has its id, or null where the

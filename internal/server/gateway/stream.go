@@ -60,12 +60,12 @@ func (l *Relay) stream(w http.ResponseWriter, body io.ReadCloser) error {
 		}
 		piece, err := in.next(limit)
 		if over, failed := s.pass(piece); failed != nil {
-			return fmt.Errorf("%w: write: %w", errCut, failed)
+			return cutOff("write", failed)
 		} else if over || errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%w: upstream: %w", errCut, foreign.HTTPError(err))
+			return cutOff("upstream", foreign.HTTPError(err))
 		}
 		in.shrink(len(piece))
 	}
