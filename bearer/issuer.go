@@ -44,7 +44,7 @@ type provider struct {
 	metadata *remote[metadata]
 	keys     *remote[keySet]
 
-	metadataOutage, keyOutage *outage
+	metadataOutage, keyOutage *foreign.Outage
 
 	// lastDocument is the document that logClientSupport last reported on. There is one
 	// fetch at a time, so it needs no lock.
@@ -67,8 +67,8 @@ func newProvider(life context.Context, issuer string, client *http.Client, log *
 	return p
 }
 
-func (p *provider) outage(endpoint string) *outage {
-	return &outage{log: p.log.With("endpoint", endpoint, "issuer", p.issuer)}
+func (p *provider) outage(endpoint string) *foreign.Outage {
+	return &foreign.Outage{Peer: "the issuer", Log: p.log.With("endpoint", endpoint, "issuer", p.issuer)}
 }
 
 // plainClient returns a client that follows no redirect: a bearer token must
@@ -94,7 +94,7 @@ func plainClient(c *http.Client) (_ *http.Client, own *http.Transport) {
 
 func (p *provider) fetchMetadata(ctx context.Context) (metadata, error) {
 	m, err := p.findMetadata(ctx)
-	p.metadataOutage.report(err)
+	p.metadataOutage.Report(err)
 	if err == nil && p.lastDocument != string(m.document) {
 		p.lastDocument = string(m.document)
 		p.logClientSupport(m)

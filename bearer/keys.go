@@ -53,7 +53,7 @@ func (p *provider) fetchKeys(ctx context.Context) (keySet, error) {
 		return keySet{}, err // has been reported
 	}
 	set, err := p.readKeys(ctx, meta)
-	p.keyOutage.report(err)
+	p.keyOutage.Report(err)
 	return set, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/retry"
 )
 
@@ -19,7 +20,7 @@ const maxOpaqueCalls = 64
 type opaqueVerifier struct {
 	provider *provider
 	ask      func(ctx context.Context, meta metadata, token string) (Identity, error)
-	outage   *outage
+	outage   *foreign.Outage
 	breaker  *breaker
 	budget   *budget
 	slots    chan struct{}
@@ -70,11 +71,11 @@ func (v *opaqueVerifier) verify(ctx context.Context, token string) (Identity, er
 	id, err := v.ask(ctx, meta, token)
 	var silent *unanswered
 	if errors.As(err, &silent) {
-		v.outage.report(err)
+		v.outage.Report(err)
 		v.breaker.report(false, silent.after)
 		return Identity{}, err
 	}
-	v.outage.report(nil)
+	v.outage.Report(nil)
 	v.breaker.report(true, 0)
 	if errors.Is(err, ErrInvalidToken) {
 		v.budget.spend(clientOf(ctx))

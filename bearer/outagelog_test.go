@@ -1,12 +1,10 @@
 package bearer
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"mcp-login/test/binary"
@@ -110,24 +108,6 @@ func TestAnEndpointThatFlickersIsLoggedOnceAMinute(t *testing.T) {
 		}
 		if got := outageLines(log.String()); asked < 500 || len(got) != 20 {
 			t.Errorf("%d calls, %v", asked, got)
-		}
-	})
-}
-
-// Another outage is one of its own, however long the last one was.
-func TestTheNextOutageIsLoggedAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var log binary.Output
-		o := &outage{log: log.Logger()}
-		for range 3 * 60 * 6 {
-			o.report(errors.New("down"))
-			<-time.After(10 * time.Second)
-		}
-		o.report(nil)
-		<-time.After(outagePause)
-		before := log.String()
-		if o.report(errors.New("down again")); !strings.Contains(strings.TrimPrefix(log.String(), before), "down again") {
-			t.Error("nothing was logged")
 		}
 	})
 }

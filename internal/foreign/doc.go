@@ -20,7 +20,8 @@
 //     [ReadGiven] also a pipe, if a person has named it (file.go).
 //  8. [HTTPError] takes out of an error of net/http what the peer has sent
 //     (httperror.go).
-//  9. [LogLimit] bounds what strangers can make us write into a log (log.go).
+//  9. [LogLimit] bounds what strangers can make us write into a log (log.go), [Outage]
+//     what is written about one that fails (outage.go).
 //  10. [Quote] is [Line] for what a peer says in an answer, without the secrets that
 //     [Withhold] has named: many an answer quotes its request (withhold.go).
 //  11. [ParseObject] reads a JSON object whose members may have other types than

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"mcp-login/internal/foreign"
 	"mcp-login/internal/server/gateway"
 	"mcp-login/test/binary"
 	"mcp-login/test/issuer"
@@ -89,56 +88,19 @@ func TestGatewayLogLeadsToTheCure(t *testing.T) {
 	}
 }
 
-// An outage of the upstream is a line when it begins, a few while it lasts, and one when it
-// is over; what says nothing about the upstream is none.
-func TestAnOutageOfTheUpstreamIsAFewLines(t *testing.T) {
+// What says nothing about the upstream is no outage, and does not end one.
+func TestOnlyTheUpstreamsOwnFailuresAreAnOutage(t *testing.T) {
 	g, err := gateway.New(gateway.Config{Upstream: mustURL(t, "http://unix:"+t.TempDir()+"/nothing:/mcp")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	down := g.Reach(t.Context())
-	synctest.Test(t, func(t *testing.T) {
-		var log binary.Output
-		m := &upstreamMetrics{log: log.Logger()}
-		for range 10 {
-			m.report(down)
-		}
-		if got := log.String(); strings.Count(got, "level=") != 1 || !strings.Contains(got, "level=WARN") || !strings.Contains(got, "since=") {
-			t.Errorf("at the beginning: %s", got)
-		}
-		m.report(&gateway.Failure{Outcome: gateway.Cancelled})
-		for range 8 * 360 { // eight hours
-			<-time.After(10 * time.Second)
-			m.report(down)
-		}
-		during := strings.Count(log.String(), "level=WARN")
-		if during < 10 || during > 15 {
-			t.Errorf("%d lines about eight hours", during)
-		}
-		for range 3 {
-			m.report(nil)
-		}
-		if got := log.String(); strings.Count(got, "level=INFO") != 1 || !strings.Contains(got, "failures=2890 duration_ms=28800000") {
-			t.Errorf("at the end: %s", got)
-		}
-		<-time.After(failurePause)
-		m.report(down)
-		if got := strings.Count(log.String(), "level=WARN"); got != during+1 {
-			t.Errorf("the next outage: %d lines", got-during)
-		}
-	})
-}
-
-// An upstream that is protected already is named as that, whose cure is another address.
-func TestGatewayBeforeAnotherGateway(t *testing.T) {
-	i := issuer.Start(t)
 	var log binary.Output
-	inner := startGateway(t, i, startUpstream(t, sdkUpstream()), nil)
-	outer := startGateway(t, i, inner.url, func(c *Config) { c.Log = log.Logger() })
-	if resp := post(t, outer.clientFor(t, i, "alice"), outer.url+"/mcp", initialize); resp.StatusCode != 502 {
-		t.Errorf("%d", resp.StatusCode)
+	m := &upstreamMetrics{outage: foreign.Outage{Log: log.Logger()}}
+	down := g.Reach(t.Context())
+	for _, f := range []*gateway.Failure{{Outcome: gateway.Cancelled}, down, {Outcome: gateway.NotSent}, {Outcome: gateway.Cancelled}, down, nil} {
+		m.report(f)
 	}
-	if said := log.String(); !strings.Contains(said, "write the address of the server behind that gateway into --upstream") {
-		t.Errorf("the log says %s", said)
+	if got := log.String(); strings.Count(got, "level=") != 2 || !strings.Contains(got, "outcome=unreachable failures=1 ") || !strings.Contains(got, "failures=2 duration_ms=") {
+		t.Error(got)
 	}
 }

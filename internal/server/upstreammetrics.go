@@ -2,7 +2,6 @@ package server
 
 import (
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,22 +17,8 @@ type upstreamMetrics struct {
 	requests map[string]prometheus.Counter // by outcome
 	duration prometheus.Observer
 	down     atomic.Bool
-	log      *slog.Logger
-
-	failing  atomic.Bool // written with mu
-	mu       sync.Mutex
-	failures int // in a row
-	since    time.Time
-	lines    int // about them
-	next     time.Time
+	outage   foreign.Outage
 }
-
-// failurePause and failureMaxPause are how long nothing more is logged about an upstream that
-// goes on failing: the pause doubles, as with an issuer's outage.
-const (
-	failurePause    = time.Minute
-	failureMaxPause = time.Hour
-)
 
 func newUpstreamMetrics(to prometheus.Registerer, log *slog.Logger) (*upstreamMetrics, error) {
 	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -43,7 +28,7 @@ func newUpstreamMetrics(to prometheus.Registerer, log *slog.Logger) (*upstreamMe
 		Name: "whoami_upstream_duration_seconds", Help: "Time until the answer of the server behind the gateway begins.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 	})
-	m := &upstreamMetrics{requests: make(map[string]prometheus.Counter), duration: duration, log: log}
+	m := &upstreamMetrics{requests: make(map[string]prometheus.Counter), duration: duration, outage: foreign.Outage{Peer: "the server behind the gateway", Log: log}}
 	for _, outcome := range []string{
 		"2xx", "4xx", "5xx", string(gateway.Unreachable), string(gateway.Broken), string(gateway.Timeout), string(gateway.Refused),
 		string(gateway.Garbage), string(gateway.Cancelled), string(gateway.NotSent), outcomeCut,
@@ -76,38 +61,14 @@ const outcomeCut = "cut"
 
 func (m *upstreamMetrics) cut() { m.requests[outcomeCut].Inc() }
 
-// report logs an upstream that gives no usable answer, at once and from time to time while
-// that lasts, and when it is over; nil is an answer.
+// report logs an upstream that gives no usable answer, and when that is over; nil is an answer.
 func (m *upstreamMetrics) report(f *gateway.Failure) {
 	switch {
-	case f == nil && !m.failing.Load():
-		return
-	case f != nil && (f.Outcome == gateway.Cancelled || f.Outcome == gateway.NotSent):
-		return
+	case f == nil:
+		m.outage.Report(nil)
+	case f.Outcome != gateway.Cancelled && f.Outcome != gateway.NotSent:
+		m.outage.Report(f, "outcome", string(f.Outcome))
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := time.Now()
-	m.failing.Store(f != nil)
-	if f == nil {
-		if m.lines > 0 {
-			m.log.Info("the server behind the gateway answers again", "failures", m.failures, "duration_ms", now.Sub(m.since).Milliseconds())
-		}
-		m.failures, m.lines = 0, 0
-		if soon := now.Add(failurePause); m.next.After(soon) {
-			m.next = soon // the next one is another outage
-		}
-		return
-	}
-	if m.failures++; m.failures == 1 {
-		m.since = now
-	}
-	if now.Before(m.next) {
-		return
-	}
-	m.log.Warn("the server behind the gateway gives no usable answer", "outcome", string(f.Outcome), "failures", m.failures, "since", m.since, "error", foreign.Message(f.Error()))
-	m.next = now.Add(min(failurePause<<min(m.lines, 6), failureMaxPause))
-	m.lines++
 }
 
 func (m *upstreamMetrics) up() bool { return !m.down.Load() }
