@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"os"
@@ -36,10 +37,15 @@ func TestGatewayBeforeNode(t *testing.T) {
 			gate(t, server, upstream, args...)
 			keepNotes(t, resource)
 			if signed {
-				refusedAt(t, upstream, map[string]string{"X-Forwarded-User": "alice", "X-Forwarded-Issuer": "http://127.0.0.1"})
-				refusedAt(t, upstream, map[string]string{"X-Forwarded-Assertion": "e30.e30.e30"})
+				refusedAt(t, upstream, 500, map[string]string{"X-Forwarded-User": "alice", "X-Forwarded-Issuer": "http://127.0.0.1"})
+				refusedAt(t, upstream, 500, map[string]string{"X-Forwarded-Assertion": "e30.e30.e30"})
+				// A key that cannot be read, or is not known yet, says nothing about the caller.
+				noKeys := notes(t, "ASSERTION_KEYS=http://"+real.FreeAddress(t))
+				for _, at := range []string{upstream, noKeys} {
+					refusedAt(t, at, 503, map[string]string{"X-Forwarded-Assertion": base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","kid":"new"}`)) + ".e30.e30"})
+				}
 			}
-			refusedAt(t, upstream, nil)
+			refusedAt(t, upstream, 500, nil)
 		})
 	}
 }
@@ -59,7 +65,7 @@ func gate(t *testing.T, server, upstream string, args ...string) {
 }
 
 // refusedAt asks the server behind the gateway directly.
-func refusedAt(t *testing.T, upstream string, header map[string]string) {
+func refusedAt(t *testing.T, upstream string, status int, header map[string]string) {
 	t.Helper()
 	const list = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+upstream+"/mcp", strings.NewReader(list))
@@ -76,8 +82,8 @@ func refusedAt(t *testing.T, upstream string, header map[string]string) {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusInternalServerError {
-		t.Errorf("%v: %s", header, resp.Status)
+	if resp.StatusCode != status {
+		t.Errorf("%v: %s, not %d", header, resp.Status, status)
 	}
 }
 

@@ -8,7 +8,11 @@ import { createRemoteJWKSet, jwtVerify } from "jose";
 import { z } from "zod";
 
 const { HOST = "127.0.0.1", PORT = "8000", ASSERTION_KEYS, ASSERTION_ISSUER, ASSERTION_AUDIENCE } = process.env;
-const keys = ASSERTION_KEYS && createRemoteJWKSet(new URL(ASSERTION_KEYS));
+// A gateway without --gateway-secret-file has another key after a restart. By default jose asks
+// for keys that it does not know once in 30 seconds, and everybody would be refused until then.
+const remote = ASSERTION_KEYS && createRemoteJWKSet(new URL(ASSERTION_KEYS), { cooldownDuration: 1000 });
+// Whoever calls may try again where the key cannot be read now.
+const keys = remote && ((...token) => remote(...token).catch((error) => { throw Object.assign(error, { status: 503 }); }));
 
 // caller is who calls: a subject is unique only with its issuer. Every request must have one.
 async function caller(headers) {
@@ -46,7 +50,7 @@ const http = createServer(async (req, res) => {
     await transport.handleRequest(req, res);
   } catch (error) {
     console.error(error.message);
-    if (!res.headersSent) res.writeHead(500).end();
+    if (!res.headersSent) res.writeHead(error.status ?? 500).end();
   }
 });
 http.listen(PORT, HOST, () => console.log(`http://${HOST}:${http.address().port}/mcp`));
