@@ -83,8 +83,8 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 	if err := p.require(id, p.cfg.RequiredScopes); err != nil {
 		return Identity{}, err
 	}
-	if !p.signedInWell(id) {
-		return Identity{}, &InsufficientAuthenticationError{ACRValues: p.cfg.ACRValues, MaxAge: p.cfg.MaxAge}
+	if err := p.signedInWell(id); err != nil {
+		return Identity{}, err
 	}
 	return id, nil
 }
@@ -114,16 +114,23 @@ func (p *Resource) verifyFrom(ctx context.Context, client, token string) (Identi
 	return id, nil
 }
 
-// signedInWell reports whether the sign-in behind a token suffices (RFC 9470 section 4).
-func (p *Resource) signedInWell(id Identity) bool {
-	if acr, _ := id.Claims["acr"].(string); len(p.cfg.ACRValues) > 0 && !slices.Contains(p.cfg.ACRValues, acr) {
-		return false
+// signedInWell returns an *InsufficientAuthenticationError if the sign-in behind a token does
+// not suffice (RFC 9470 section 4).
+func (p *Resource) signedInWell(id Identity) error {
+	err := &InsufficientAuthenticationError{ACRValues: p.cfg.ACRValues, MaxAge: p.cfg.MaxAge}
+	acr, hasACR := id.Claims["acr"].(string)
+	at, hasTime := seconds(id.Claims["auth_time"])
+	wantACR, wantTime := len(p.cfg.ACRValues) > 0, p.cfg.MaxAge != 0
+	switch {
+	case wantACR && !hasACR:
+		err.lacks = "acr"
+	case wantTime && !hasTime:
+		err.lacks = "auth_time"
+	case wantACR && !slices.Contains(p.cfg.ACRValues, acr), wantTime && time.Since(at) > p.cfg.MaxAge+p.cfg.leeway():
+	default:
+		return nil
 	}
-	if p.cfg.MaxAge == 0 {
-		return true
-	}
-	at, ok := seconds(id.Claims["auth_time"])
-	return ok && time.Since(at) <= p.cfg.MaxAge+p.cfg.leeway()
+	return err
 }
 
 // Refuse answers a request that failed with err, an error of [Resource.Authenticate],

@@ -51,16 +51,22 @@ type InsufficientScopeError struct {
 	// Scopes are all scopes the operation needs, granted ones included.
 	Scopes []string
 
-	has []string // of the token, for the log
+	// For the log: those that are enforced, and those of the token, nil where nothing tells them.
+	need, has []string
 }
 
 // Error implements error.
 func (e *InsufficientScopeError) Error() string {
-	text := "insufficient scope: need " + strings.Join(e.Scopes, " ")
-	if len(e.has) > 0 {
-		text += ", the token has " + foreign.Message(strings.Join(e.has, " "))
+	switch text := "insufficient scope: need "; {
+	case e.need == nil:
+		return text + strings.Join(e.Scopes, " ")
+	case e.has == nil:
+		return text + strings.Join(e.need, " ") + "; those of the token are unknown: of an opaque one only introspection tells them"
+	case len(e.has) == 0:
+		return text + strings.Join(e.need, " ") + ", the token has none"
+	default:
+		return text + strings.Join(e.need, " ") + ", the token has " + foreign.Message(strings.Join(e.has, " "))
 	}
-	return text
 }
 
 // InsufficientAuthenticationError says that the token is good, but that its bearer has to
@@ -71,11 +77,17 @@ type InsufficientAuthenticationError struct {
 	ACRValues []string
 	// MaxAge is how long ago it may have been; zero: any time.
 	MaxAge time.Duration
+
+	lacks string // the claim that the token does not have, for the log
 }
 
 // Error implements error.
 func (e *InsufficientAuthenticationError) Error() string {
-	return fmt.Sprintf("insufficient user authentication: need acr %q, max age %s", e.ACRValues, e.MaxAge)
+	text := fmt.Sprintf("insufficient user authentication: need acr %q, max age %s", e.ACRValues, e.MaxAge)
+	if e.lacks != "" {
+		text += "; the token has no " + e.lacks + ", which the issuer must put into it"
+	}
+	return text
 }
 
 // ErrNoToken says that a request carries no bearer token at all. The client is answered

@@ -437,6 +437,35 @@ func TestAtAnotherEndpoint(t *testing.T) {
 	}
 }
 
+// The reason in the log names what is enforced, and what the token lacks of it.
+func TestTheLogSaysWhatATokenLacks(t *testing.T) {
+	i := issuer.Start(t)
+	i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
+	tool := func(c *Config) { c.ToolScopes = map[string][]string{"whoami": {"notes:write"}} }
+	recent := func(c *Config) { c.MaxAge = time.Minute }
+	for _, tt := range []struct {
+		token, want string
+		change      func(*Config)
+	}{
+		{i.Claim(t, "scope", "openid email"), `need notes:write, the token has openid email"`, tool},
+		{i.Claim(t, "scope", nil), `need notes:write, the token has none"`, tool},
+		{"opaque", `need notes:write; those of the token are unknown: of an opaque one only introspection tells them"`, tool},
+		{i.Claim(t, "scope", "x"), `the token has no acr, which the issuer must put into it"`, func(c *Config) { c.ACRValues = []string{"phr"} }},
+		{i.Claim(t, "scope", "x"), `the token has no auth_time, which the issuer must put into it"`, recent},
+		{i.Claim(t, "auth_time", 1), `max age 1m0s"`, recent},
+	} {
+		var log binary.Output
+		s := newServer(t, i, func(c *Config) {
+			c.Log = slog.New(slog.NewJSONHandler(&log, nil))
+			tt.change(c)
+		})
+		call(s, "POST", "/mcp", tt.token, callWhoami)
+		if !strings.Contains(log.String(), tt.want) {
+			t.Errorf("%s is not in %s", tt.want, log.String())
+		}
+	}
+}
+
 // What clients and issuers send does not get into the log as they like: a reason is one
 // line, not long, and of characters that a terminal shows.
 func TestTheLogIsNotTheClients(t *testing.T) {

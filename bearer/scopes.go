@@ -75,5 +75,5 @@ func (p *Resource) require(id Identity, need []string) error {
 			all = append(all, scope)
 		}
 	}
-	return &InsufficientScopeError{Scopes: all, has: id.Scopes}
+	return &InsufficientScopeError{Scopes: all, need: need, has: id.Scopes}
 }
