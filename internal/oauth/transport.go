@@ -201,9 +201,13 @@ func (c *Client) notRenewed(why renewal, err error) error {
 }
 
 func (c *Client) refusedAgain(challenge discovery.Challenge) error {
+	hint := "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits"
+	if challenge.ErrorCode() == "insufficient_user_authentication" { // RFC 9470, section 3
+		hint = "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time)"
+	}
 	return &grant.Error{
-		Op: "sign in to " + c.cfg.Server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()), Err: refusedBy(challenge, "the server refused a token that was issued for it a moment ago"),
-		Hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits",
+		Op: "sign in to " + c.cfg.Server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()),
+		Err: refusedBy(challenge, "the server refused a token that was issued for it a moment ago"), Hint: hint,
 	}
 }
 

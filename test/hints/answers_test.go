@@ -20,6 +20,18 @@ func strict(w *world) http.Handler {
 	})
 }
 
+// stronger is the server, which wants a sign-in that no token tells of (RFC 9470).
+func stronger(w *world) http.Handler {
+	refuse := says(http.StatusUnauthorized, "", "WWW-Authenticate", `Bearer error="insufficient_user_authentication", max_age="300"`)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
+			w.whoami.ServeHTTP(rw, r)
+			return
+		}
+		refuse(rw, r)
+	})
+}
+
 // members is the server, which lets bob do what it denies to others.
 func members(w *world) http.Handler {
 	refuse := says(http.StatusForbidden, "", "WWW-Authenticate", `Bearer error="insufficient_scope", scope="admin"`)
@@ -59,6 +71,7 @@ func ofAnswers() []row {
 		}, before: login, when: `sleep 1; mcp-login token $URL`, then: `mcp-login tools $URL`},
 		{hint: permission, serve: members, when: `mcp-login tools $URL`, mend: mended, does: `mcp-login tools $URL`},
 		{hint: permission, serve: members, when: `mcp-login tools $URL`, does: `export MCP_LOGIN_BROWSER="${NOBODY%nobody}bob"; mcp-login login --again $URL`, then: `mcp-login tools $URL`},
+		{hint: "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time)", serve: stronger, when: `mcp-login tools $URL`, mend: mended, does: `mcp-login tools $URL`},
 		{hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits", serve: strict, when: `mcp-login login --no-resource $URL`, does: `mcp-login login --resource $URL $URL`, then: `mcp-login tools --resource $URL $URL`},
 	}
 }
