@@ -150,6 +150,11 @@ func (c *Config) Check() error {
 			errs = append(errs, fmt.Errorf("acr value %q: must be printable ASCII without blanks and quotes", s))
 		}
 	}
+	for tool, scopes := range c.ToolScopes {
+		if len(scopes) == 0 {
+			errs = append(errs, fmt.Errorf("tool %q: without scopes it would not be protected", tool))
+		}
+	}
 	for name, allowed := range c.RequiredClaims {
 		if len(allowed) == 0 {
 			errs = append(errs, fmt.Errorf("required claim %q: without values it would refuse everybody", name))

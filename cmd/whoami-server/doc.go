@@ -10,7 +10,7 @@
 // runs alone on this machine with a provider of its own, to try things out.
 //
 //  1. Options come from flags, WHOAMI_ variables, the file of --config, and
-//     defaults, in this order (options.go, operations.go, verification.go, gateway.go, file.go). All
+//     defaults, in this order (options.go, addresses.go, operations.go, verification.go, gateway.go, file.go). All
 //     mistakes are reported together, each with a hint; exit code 2.
 //  2. The addresses are bound (listeners.go), or taken from systemd (systemd.go), the
 //     certificate is read (certificate.go), with --dev the provider is started, with --bus

@@ -22,6 +22,9 @@ func (o *options) parseForwardAuth(wrong func(string, error)) {
 		wrong("use --upstream, which reads messages, or --required-scope, which is for all of them",
 			errors.New("forward-auth: it sees no messages, so that no tool can need a scope"))
 	}
+	if o.config.Stateful {
+		wrong("leave it out, or leave out --forward-auth", errors.New("stateful: sessions are those of the server behind the proxy"))
+	}
 	told := gateway.Config{}
 	o.parseIdentity(&told, wrong)
 	if o.config.ForwardAuth = told.Identity; told.Identity == nil {

@@ -40,14 +40,14 @@ func (o *options) gatewayFlags(fs *flag.FlagSet) {
 }
 
 // onlyWithUpstream are flags that mean nothing without one.
-var onlyWithUpstream = []string{"upstream-ca", "tool-scope", "identity-header", "assertion-header", "pass-header", "gateway-secret-file"}
+var onlyWithUpstream = []string{"upstream-ca", "tool-scope", "identity-header", "assertion-header", "pass-header", "gateway-secret-file", "upstream-timeout"}
 
 // parseGateway judges the options about the upstream. It comes after those of issuer and
 // resource.
 func (o *options) parseGateway(wrong func(string, error)) {
 	g := &o.gateway
 	if g.upstream == "" {
-		for k, given := range []bool{g.ca != "", len(g.toolScopes) > 0 && !o.forwardAuth, len(g.identity) > 0 && !o.forwardAuth, g.assertion != "", len(g.pass) > 0, g.secretFile != ""} {
+		for k, given := range []bool{g.ca != "", len(g.toolScopes) > 0 && !o.forwardAuth, len(g.identity) > 0 && !o.forwardAuth, g.assertion != "", len(g.pass) > 0, g.secretFile != "", g.timeout > 0 && g.timeout != gateway.DefaultTimeout} {
 			if given {
 				wrong("give --upstream URL, the MCP server to protect, or leave it out", fmt.Errorf("%s: there is no upstream", onlyWithUpstream[k]))
 			}

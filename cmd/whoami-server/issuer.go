@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mcp-login/bearer"
 	"mcp-login/internal/commandline"
@@ -22,7 +23,16 @@ func (o *options) parseIssuer(wrong func(string, error)) {
 		if meant, ok := commandline.Address(issuers[0]); ok && meant != issuers[0] {
 			next = "write " + meant
 		}
-		wrong(next, bearer.CheckIdentifier("issuer", o.config.Issuer))
+		err := bearer.CheckIdentifier("issuer", o.config.Issuer)
+		// RFC 8414 section 3.1 puts the well-known name before the path, OpenID Connect behind it.
+		if before, name, found := strings.Cut(o.config.Issuer, "/.well-known/"); err == nil && found {
+			_, path, nested := strings.Cut(name, "/")
+			if nested {
+				path = "/" + path
+			}
+			next, err = "write --issuer "+before+path, fmt.Errorf("issuer %s: it is the address of metadata", o.config.Issuer)
+		}
+		wrong(next, err)
 		if len(issuers) > 2 {
 			o.config.OtherIssuers = issuers[1 : len(issuers)-1]
 		}

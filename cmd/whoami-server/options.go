@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/url"
 	"os"
 	"strconv"
@@ -17,7 +16,6 @@ import (
 	"mcp-login/internal/build"
 	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
-	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
 )
 
@@ -279,6 +277,7 @@ func (o *options) parse() []error {
 	o.parsePage(wrong)
 	o.checkOthers(wrong)
 	o.parseAddresses(wrong)
+	o.keepApart(wrong)
 	o.parseGateway(wrong)
 	o.parseForwardAuth(wrong)
 	if o.dev {
@@ -300,12 +299,14 @@ func (o *options) checkOthers(wrong func(string, error)) {
 	}
 	for _, err := range leaves(err) {
 		next := "see whoami-server --help" // the error names the bounds
-		switch what, _, _ := strings.Cut(err.Error(), " "); what {
+		switch what, _, _ := strings.Cut(err.Error(), ` "`); what {
 		case "algorithm":
 			next = "keys are public, so name an algorithm of such, e.g. --algorithm ES256"
 		case "scope":
 			next = "scopes are separated by spaces, and have no quotes"
-		case "allowed":
+		case "allowed host":
+			next = "hosts are as in the header Host, without http://, e.g. --allow-host whoami:3001"
+		case "allowed origin":
 			next = "origins are scheme://host[:port], separated by spaces"
 		}
 		wrong(next, err)
@@ -322,81 +323,6 @@ func leaves(err error) (all []error) {
 		all = append(all, leaves(one)...)
 	}
 	return all
-}
-
-// devHint is what to do about an address of --dev that others can reach.
-const devHint = "use 127.0.0.1: the provider of --dev lets anybody in"
-
-// keepToThisMachine refuses every address of --dev that others can reach, or are
-// to reach through a proxy. Names are judged by what they say; what they turn out
-// to be is seen once they are bound.
-func (o *options) keepToThisMachine(wrong func(string, error)) {
-	for _, a := range []struct{ name, address string }{
-		{"listen", o.listen}, {"dev-listen", o.devListen}, {"ops-listen", o.opsListen},
-	} {
-		host, err := checkAddress(a.name, a.address, "")
-		if a.address != "" && err == nil && !origin.Loopback(host) {
-			wrong(devHint, fmt.Errorf("%s: %s is not a loopback address", a.name, a.address))
-		}
-	}
-	for _, resource := range words(o.resource) {
-		if u, err := url.Parse(resource); err == nil && !origin.Loopback(u.Hostname()) {
-			wrong(devHint, fmt.Errorf("resource: %s is not on a loopback address", u.Redacted()))
-		}
-	}
-}
-
-func (o *options) parseAddresses(wrong func(string, error)) {
-	host, err := checkAddress("listen", o.listen, "3001")
-	wrong("", err)
-	if o.resource == "" {
-		if err == nil && !o.dev && !origin.Loopback(host) {
-			wrong("give the public URL that clients use, e.g. --resource https://mcp.example.com/mcp",
-				fmt.Errorf("resource: missing, and %s is not a loopback address", o.listen))
-		}
-		return
-	}
-	for k, resource := range words(o.resource) {
-		u := parseResource(resource, wrong)
-		if k == 0 {
-			o.config.Resource = u
-		} else {
-			o.others = append(o.others, u)
-		}
-	}
-}
-
-func parseResource(resource string, wrong func(string, error)) *url.URL {
-	const next = "give the public URL that clients use, e.g. https://mcp.example.com/mcp"
-	u, err := url.Parse(resource)
-	if err != nil {
-		wrong(next, errors.New("resource: not a URL")) // the reason may show a password
-		return nil
-	}
-	if u.String() != resource {
-		// Tokens are compared with it byte for byte, so there must be one
-		// spelling.
-		wrong("write "+u.String(), fmt.Errorf("resource %s: not in its normal form", u.Redacted()))
-		return nil
-	}
-	wrong(next, bearer.CheckIdentifier("resource", resource))
-	return u
-}
-
-// checkAddress takes an address to listen on apart. usual is the port of the example.
-func checkAddress(name, address, usual string) (host string, err error) {
-	next := "write host:port, e.g. 127.0.0.1:" + usual
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		if isNumber(address) {
-			next = "write 127.0.0.1:" + address
-		}
-		return "", hint.With(fmt.Errorf("%s: %q is not host:port", name, address), next)
-	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", hint.With(fmt.Errorf("%s: %q is not a port", name, port), next)
-	}
-	return host, nil
 }
 
 // words splits at spaces and commas.

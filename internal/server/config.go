@@ -64,6 +64,11 @@ func (c *Config) Check() error {
 			errs = append(errs, fmt.Errorf("allowed origin %q: must be scheme://host[:port] and nothing else", o))
 		}
 	}
+	for _, h := range c.AllowedHosts {
+		if u, err := url.Parse("//" + h); err != nil || h == "" || u.Host != h {
+			errs = append(errs, fmt.Errorf("allowed host %q: must be a name or name:port and nothing else", h))
+		}
+	}
 	return errors.Join(errs...)
 }
 
