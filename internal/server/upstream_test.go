@@ -1,12 +1,14 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mark3labs/mcp-go/client/transport"
 	mcpgo "github.com/mark3labs/mcp-go/mcp"
@@ -162,12 +164,38 @@ func TestGatewaySessionBelongsToItsOwner(t *testing.T) {
 	}
 }
 
-// A user has so many sessions at the upstream and no more, and those that end make room.
+// A user has so many sessions at the upstream and no more. Those that end make room, as does
+// what the upstream begins none for; the stream of one that has no room any more ends.
 func TestGatewaySessionsOfOneUserAreBounded(t *testing.T) {
 	i := issuer.Start(t)
-	l := startGateway(t, i, startUpstream(t, sdkUpstream()), func(c *Config) { c.MaxSessions = 2 })
+	sdk := sdkUpstream()
+	l := startGateway(t, i, startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Header.Get("Mcp-Case") {
+		case "":
+			sdk.ServeHTTP(w, r)
+		case "no session":
+			answerResult(w, r)
+		case "an error":
+			w.Header().Set("Mcp-Session-Id", "x")
+			w.WriteHeader(http.StatusBadRequest)
+		case "a stream":
+			w.Header().Set("Content-Type", "text/event-stream")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		default:
+			panic(http.ErrAbortHandler)
+		}
+	})), func(c *Config) { c.MaxSessions, c.Heartbeat = 2, time.Second })
 	alice := l.clientFor(t, i, "alice")
 	first := l.begin(t, alice)
+	for name, want := range map[string]int{"no session": 200, "an error": 400, "no answer": 502} {
+		for range 2 {
+			if resp := post(t, alice, l.url+"/mcp", initialize, "Mcp-Case", name); resp.StatusCode != want {
+				t.Errorf("%s: %d, want %d", name, resp.StatusCode, want)
+			}
+		}
+	}
+	stream := l.send(t, alice, "GET", "", "Mcp-Session-Id", first, "Mcp-Case", "a stream")
 	l.begin(t, alice)
 	if resp := post(t, alice, l.url+"/mcp", initialize); resp.StatusCode != 429 {
 		t.Errorf("the third: %d", resp.StatusCode)
@@ -177,6 +205,15 @@ func TestGatewaySessionsOfOneUserAreBounded(t *testing.T) {
 		t.Errorf("DELETE: %d", resp.StatusCode)
 	}
 	l.begin(t, alice)
+	beats := 0
+	for lines := bufio.NewScanner(stream.Body); beats < 10 && lines.Scan(); {
+		if lines.Text() == ": still here" {
+			beats++
+		}
+	}
+	if stream.StatusCode != 200 || beats == 10 {
+		t.Errorf("the stream of the session that has ended: %d, it goes on", stream.StatusCode)
+	}
 }
 
 // A tool that is misspelt in the configuration is told of once, when a list of the upstream

@@ -25,6 +25,7 @@ func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		w.Header().Set("Mcp-Extension", "kept")
 		w.Header()["Mcp-Session_Id"] = []string{"theirs"}
+		w.Header()["Mcp-Twice"] = []string{"a", "b"}
 		answers[r.Header.Get("Mcp-Case")](w, r)
 	}))
 	l := startGateway(t, i, base, nil)
@@ -54,6 +55,8 @@ func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
 		"a scope":         {with(403, "Content-Type", "application/json", challenge, `Bearer error="insufficient_scope"`), 502, false},
 		"a proxy's":       {with(407, "Proxy-Authenticate", "Basic"), 502, false},
 		"a redirect":      {with(307, "Location", "https://evil.example/mcp"), 502, false},
+		"choices":         {with(300, "Content-Type", "application/json"), 502, false},
+		"not modified":    {with(304, "Content-Type", "application/json"), 502, false},
 		"a page":          {with(200, "Content-Type", "text/html"), 502, false},
 		"no type":         {with(200, "Content-Type", ""), 502, false},
 		"compressed":      {with(200, "Content-Type", "application/json", "Content-Encoding", "br"), 502, false},
@@ -75,7 +78,7 @@ func TestGatewayHidesWhatIsNotForClients(t *testing.T) {
 		if !c.passed && c.want != 202 && !strings.Contains(string(body), `"id":"my id"`) {
 			t.Errorf("%s: the error %s is nobody's", name, body)
 		}
-		for _, header := range []string{"Set-Cookie", "Server", challenge, "Location", "Content-Encoding", "Access-Control-Allow-Origin", "Mcp-Session-Id", "Mcp-Session_Id", "Proxy-Authenticate"} {
+		for _, header := range []string{"Set-Cookie", "Server", challenge, "Location", "Content-Encoding", "Access-Control-Allow-Origin", "Mcp-Session-Id", "Mcp-Session_Id", "Mcp-Twice", "Proxy-Authenticate"} {
 			if got := resp.Header.Get(header); got != "" {
 				t.Errorf("%s: the client got %s: %s", name, header, got)
 			}
@@ -200,6 +203,7 @@ func TestGatewayStopsStreamsBetweenEvents(t *testing.T) {
 // may name any.
 func TestGatewayTakesEndpointsOfTheUpstreamOnly(t *testing.T) {
 	i := issuer.Start(t)
+	const first = "event: endpoint\ndata: /messages\n\n"
 	cases := []struct {
 		events string
 		want   int
@@ -212,11 +216,11 @@ func TestGatewayTakesEndpointsOfTheUpstreamOnly(t *testing.T) {
 		{"data: {}\n\n", 502},
 		{"event: endpoint\ndata: /messages", 502},
 		{"data: a\revent: endpoint\rdata: https://evil.example\r\r", 502},
-		{strings.Repeat(": padding\n", 10_000), 502},
+		{strings.Repeat(": padding\n", 1_600) + first + "data: {}\n\n", 200},
+		{strings.Repeat(": padding\n", 1_700) + first + "data: {}\n\n", 502},
 		{strings.Repeat("x", 10_000), 502},
 		{"", 502},
 	}
-	const first = "event: endpoint\ndata: /messages\n\n"
 	later := []string{
 		"event: endpoint\ndata: https://evil.example\n\n", "event:endpoint\r\ndata: /x\r\n\r\n", "data: a\revent: endpoint\rdata: /x\r\r",
 		"data: " + strings.Repeat("x", 4<<10) + "\r" + "event: endpoint\ndata: /x\n\n",

@@ -166,7 +166,10 @@ func TestForwardAuthLeavesNothingInPlaceOfAClaim(t *testing.T) {
 			seen := make(chan http.Header, 1)
 			// The issuer's tokens have no such claim.
 			b := putBehind(t, front, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }, "--identity-header", "X-Forwarded-User=email")
-			b.send(t, http.MethodPost, "/mcp", b.issuer.Token(t, "alice", b.resource), "X-Forwarded-User: mallory", "X_Forwarded_User: mallory")
+			resp, body := b.send(t, http.MethodPost, "/mcp", b.issuer.Token(t, "alice", b.resource), "X-Forwarded-User: mallory", "X_Forwarded_User: mallory")
+			if resp.StatusCode != http.StatusOK || len(seen) == 0 {
+				t.Fatalf("it did not arrive: %s %s", resp.Status, body)
+			}
 			for name, values := range <-seen {
 				if strings.Contains(strings.Join(values, " "), "mallory") || name == "X-Forwarded-User" && values[0] != "" { // Caddy says that there is none
 					t.Errorf("%s: %q", name, values)
@@ -193,6 +196,7 @@ func TestForwardAuthRefuses(t *testing.T) {
 			}{
 				{"no token", "POST", "/mcp", "", nil, 401, "Www-Authenticate", prm},
 				{"no token for HTTP+SSE", "GET", "/sse", "", nil, 401, "Www-Authenticate", "oauth-protected-resource/sse"},
+				{"no token for its messages", "POST", "/messages?sessionId=1", "", nil, 401, "Www-Authenticate", "oauth-protected-resource/sse"},
 				{"bad token", "POST", "/mcp", "e30.e30.e30", nil, 401, "Www-Authenticate", `error="invalid_token"`},
 				{"another's token", "POST", "/mcp", b.issuer.Token(t, "alice", "https://other.example.com/mcp"), nil, 401, "Www-Authenticate", `error="invalid_token"`},
 				{"without the scope", "POST", "/mcp", b.issuer.Token(t, "alice", b.resource), nil, 403, "Www-Authenticate", `error="insufficient_scope"`},

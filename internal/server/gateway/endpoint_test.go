@@ -2,10 +2,17 @@ package gateway
 
 import (
 	"bufio"
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -22,6 +29,53 @@ func TestLinesOfAnyLengthAreWhole(t *testing.T) {
 		if err := (&Relay{Heartbeat: 1 << 62}).Write(w, answerOf(typeEvents, body)); err != nil || w.Body.String() != text {
 			t.Errorf("a line with %d bytes: %d bytes of %d, %v", n, w.Body.Len(), len(text), err)
 		}
+	}
+}
+
+// An upstream that names no address for messages is left, however it passes the time.
+func TestTheFirstEventOfHTTPSSEHasItsTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, left := newGateway(t, nil), make(chan struct{})
+		g.transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go func() {
+				defer close(left)
+				_, _ = http.ReadRequest(bufio.NewReader(theirs))
+				_, err := io.WriteString(theirs, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+				for err == nil {
+					<-time.After(time.Second)
+					_, err = io.WriteString(theirs, ": wait\n\n")
+				}
+			}()
+			return ours, nil
+		}
+		start := time.Now()
+		_, _, err := g.SSE(t.Context(), Call{Method: http.MethodGet}, &Requests{}) //nolint:bodyclose // there is none
+		var failure *Failure
+		if took := time.Since(start); !errors.As(err, &failure) || failure.Outcome != Garbage || took != endpointTime {
+			t.Errorf("%v after %s", err, took)
+		}
+		<-left
+	})
+}
+
+// Of so many requests of one stream, and no longer ids, a client can make the gateway keep
+// note; all others pass as well, and only the end of the stream does not wait for them.
+func TestRequestsOfAStreamAreBounded(t *testing.T) {
+	var q Requests
+	for k := range 2 * maxRequests {
+		if !q.Begin(fmt.Sprint(k)) {
+			t.Fatalf("request %d is refused", k)
+		}
+	}
+	q.End(fmt.Sprint(0))
+	for _, id := range []string{strings.Repeat("x", longestID+1), strings.Repeat("x", longestID)} {
+		if !q.Begin(id) {
+			t.Errorf("an id of %d bytes is refused", len(id))
+		}
+	}
+	if _, long := q.ids[strings.Repeat("x", longestID)]; len(q.ids) != maxRequests || !long {
+		t.Errorf("%d requests are remembered, want %d; the longest id among them: %v", len(q.ids), maxRequests, long)
 	}
 }
 

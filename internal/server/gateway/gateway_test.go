@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -61,14 +62,11 @@ func TestSealedIDsOpenForTheirOwnerAlone(t *testing.T) {
 		}
 	}
 	for k := range id {
-		changed := []byte(id)
-		if changed[k] == 'A' {
-			changed[k] = 'B'
-		} else {
-			changed[k] = 'A'
-		}
-		if _, _, ok := g.Open(StreamableHTTP, "alice", string(changed)); ok {
-			t.Fatalf("an id with another letter at %d opens a session", k)
+		for _, letter := range "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" {
+			changed := id[:k] + string(letter) + id[k+1:]
+			if _, _, ok := g.Open(StreamableHTTP, "alice", changed); ok && changed != id {
+				t.Fatalf("an id with %c at %d opens a session", letter, k)
+			}
 		}
 	}
 	if strings.Contains(id, "upstream") || strings.ContainsFunc(id, func(r rune) bool { return r < '!' || r > '~' }) {
@@ -106,6 +104,18 @@ func TestClaimsBecomeHeadersThatNothingEnds(t *testing.T) {
 		if !errors.Is(err, errClaim) {
 			t.Errorf("%s: %v, want the request refused", name, err)
 		}
+	}
+	full := strings.Repeat("a", maxClaim)
+	var headers []IdentityHeader
+	for k := range maxIdentity/maxClaim + 1 {
+		err := WriteIdentity(http.Header{}, headers, bearer.Identity{Claims: map[string]any{"c": full}})
+		if err != nil {
+			t.Errorf("%d headers: %v", k, err)
+		}
+		headers = append(headers, IdentityHeader{fmt.Sprint("X-", k), "c"})
+	}
+	if err := WriteIdentity(http.Header{}, headers, bearer.Identity{Claims: map[string]any{"c": full}}); !errors.Is(err, errClaim) {
+		t.Errorf("all of them are too long: %v, want the request refused", err)
 	}
 	within := map[string]any{"team": map[string]any{"name": "blue", "a.b": "c"}, "team.id": "7", "https://x.example/y": "z", "empty": nil}
 	for claim, want := range map[string]string{"team.name": "blue", "team.id": "7", "https://x.example/y": "z", "team.other": "", "team.name.more": "", "empty.name": "", "team.a.b": "", ".": ""} {
