@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -151,8 +152,33 @@ func TestTheNameOfAnIssuerIsNotWaitedForLongerThanAllowed(t *testing.T) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		if _, err := r.CheckIssuerName(ctx); err != nil || time.Since(began) != 3*time.Second {
+		if _, err := r.CheckIssuer(ctx, i.URL); !errors.Is(err, ErrUnavailable) || time.Since(began) != 3*time.Second {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 	})
+}
+
+// Each issuer can be asked about by itself: what it is called, and whether it is there.
+func TestCheckIssuer(t *testing.T) {
+	good, misnamed, down := issuer.Start(t), issuer.Start(t), issuer.Start(t)
+	down.Metadata = issuer.Answer(500, "")
+	s, err := New(Config{Resource: mustURL(t, issuer.Resource), Issuer: good.URL, OtherIssuers: []string{misnamed.URL + "/", down.URL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for name, tt := range map[string]struct {
+		better, says string
+		unavailable  bool
+	}{
+		good.URL:             {"", "", false},
+		misnamed.URL + "/":   {misnamed.URL, "its metadata calls it", false},
+		down.URL:             {"", "answered 500", true},
+		"https://other.test": {"", "not one of the configuration", false},
+	} {
+		better, err := s.CheckIssuer(t.Context(), name)
+		if better != tt.better || (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) || errors.Is(err, ErrUnavailable) != tt.unavailable {
+			t.Errorf("%s: %q, %v", name, better, err)
+		}
+	}
 }

@@ -263,22 +263,25 @@ func (e *misnamedError) Error() string {
 	return fmt.Sprintf("issuer %s: its metadata calls it %q", e.configured, foreign.ShortAddress(e.named))
 }
 
-// CheckIssuerName waits until ctx ends, 10 seconds at most, for the metadata of
-// [Config.Issuer]. Its error says that they name another issuer, so that no token will ever
-// be accepted (RFC 8414 section 3.3); better is the name that they have then, if they are
-// found by it as well, so that it works. An issuer that cannot be asked is no error: it may
-// be down.
-func (p *Resource) CheckIssuerName(ctx context.Context) (better string, err error) {
+// CheckIssuer waits until ctx ends, 10 seconds at most, for the metadata of
+// [Config.Issuer] or of one of [Config.OtherIssuers]. Its error is [ErrUnavailable] where
+// they cannot be had: the issuer may be down, and come back. Another one says that they name
+// another issuer, so that no token will ever be accepted (RFC 8414 section 3.3); better is the
+// name that they have then, if they are found by it as well, so that it works.
+func (p *Resource) CheckIssuer(ctx context.Context, issuer string) (better string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
-	issuer := p.providers[0]
-	_, _, err = issuer.metadata.newer(ctx, 0)
+	k := slices.IndexFunc(p.providers, func(i *provider) bool { return i.issuer == issuer })
+	if k < 0 {
+		return "", fmt.Errorf("issuer %s: not one of the configuration", issuer)
+	}
+	_, _, err = p.providers[k].metadata.newer(ctx, 0)
 	var misnamed *misnamedError
 	if !errors.As(err, &misnamed) {
-		return "", nil
+		return "", err
 	}
 	if CheckIdentifier("issuer", misnamed.named) == nil {
-		if _, err := (&provider{issuer: misnamed.named, client: issuer.client}).findMetadata(ctx); err == nil {
+		if _, err := (&provider{issuer: misnamed.named, client: p.providers[k].client}).findMetadata(ctx); err == nil {
 			better = misnamed.named
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/server"
 )
 
@@ -18,7 +19,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	warn(log, o)
 	cfg := o.config
 	cfg.Log = slog.New(slog.DiscardHandler) // what it would say is returned
-	if cfg.Resource == nil {
+	if cfg.Resource == nil {                // nobody knows it before the start has bound its address
 		cfg.Resource = &url.URL{Scheme: "http", Host: o.listen, Path: "/mcp"}
 	}
 	if o.dev {
@@ -40,16 +41,22 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		}
 		_, _ = fmt.Fprintln(stdout, "ok:", what)
 	}
-	say("configuration, resource "+resourcesOf(configs), nil)
-	if !o.dev {
-		err := checkIssuers(ctx, handler, cfg)
-		if err == nil { // it has this name, or is down
-			err = handler.AskIssuer(ctx)
+	resources := "resource " + resourcesOf(configs)
+	if o.config.Resource == nil {
+		resources = "the resource follows from --listen"
+	}
+	say("configuration, "+resources, nil)
+	for _, issuer := range issuersOf(cfg) {
+		if !o.dev {
+			say("issuer "+issuer, checkIssuer(ctx, handler, cfg, issuer))
 		}
-		say("issuer "+cfg.Issuer, err)
 	}
 	if cfg.Upstream != nil {
-		say("upstream "+cfg.Upstream.Upstream.String(), handler.CheckUpstream(ctx))
+		err := handler.CheckUpstream(ctx)
+		if err != nil {
+			err = hint.With(err, downHint)
+		}
+		say("upstream "+cfg.Upstream.Upstream.String(), err)
 	}
 	return code
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"mcp-login/bearer"
 	"mcp-login/internal/build"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
@@ -170,7 +171,7 @@ func serve(ctx context.Context, o *options, getenv func(string) string, stdout, 
 	}
 	defer notify(getenv, "STOPPING=1")
 	return serveChecked(ctx, func(ctx context.Context) error {
-		if err := checkIssuers(ctx, handler, cfg); err != nil {
+		if err := startIssuer(ctx, handler, cfg); err != nil {
 			return err
 		}
 		_, _ = fmt.Fprintf(stderr, "whoami-server %s listening on %s, resource %s, issuer %s%s\n", cfg.Version, l.clients.Addr(), resourcesOf(configs), cfg.Issuer, behind(cfg))
@@ -234,20 +235,38 @@ func serveChecked(ctx context.Context, check, serve func(context.Context) error)
 	return cmp.Or(<-failed, err)
 }
 
-// checkIssuers ends a start with an issuer in another spelling than its own: each request
-// would be 503. It does not wait long for one that is down, which comes back.
-func checkIssuers(ctx context.Context, handler *server.Group, cfg server.Config) error {
+// startIssuer ends a start with an issuer in another spelling than its own: each request
+// would be 503. It does not wait long for one that is down, which comes back. Without the
+// others the tokens of the first are accepted all the same; the log says what is wrong with them.
+func startIssuer(ctx context.Context, handler *server.Group, cfg server.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, issuerTimeout)
 	defer cancel()
-	name, err := handler.CheckIssuers(ctx)
+	if err := checkIssuer(ctx, handler, cfg, cfg.Issuer); !errors.Is(err, bearer.ErrUnavailable) {
+		return err
+	}
+	return nil
+}
+
+// downHint is what to do about an issuer or an upstream that does not answer.
+const downHint = "see that it runs and can be reached from this machine, or give another address"
+
+// checkIssuer asks one of the issuers.
+func checkIssuer(ctx context.Context, handler *server.Group, cfg server.Config, issuer string) error {
+	name, err := handler.CheckIssuer(ctx, issuer)
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, bearer.ErrUnavailable):
+		return hint.With(err, downHint)
 	case name == "" || hint.Quote(name) != name:
 		return hint.With(err, issuerHint)
 	}
-	return hint.With(err, "write --issuer "+hint.Quote(strings.Join(append([]string{name}, cfg.OtherIssuers...), " ")))
+	all := issuersOf(cfg)
+	all[slices.Index(all, issuer)] = name
+	return hint.With(err, "write --issuer "+hint.Quote(strings.Join(all, " ")))
 }
+
+func issuersOf(cfg server.Config) []string { return append([]string{cfg.Issuer}, cfg.OtherIssuers...) }
 
 func newLog(o *options, to io.Writer) *slog.Logger {
 	opts := &slog.HandlerOptions{Level: o.level}

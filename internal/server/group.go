@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"mcp-login/internal/hint"
 )
 
 // Group is several resources in one process, as one [http.Handler]. Each is a
@@ -42,8 +44,8 @@ func NewGroup(configs ...Config) (*Group, error) {
 		}
 		for _, other := range g.servers {
 			if base := s.layout.base(); base == other.layout.base() {
-				errs = append(errs, fmt.Errorf("resources %s and %s: both are %s/mcp; give them different paths before /mcp",
-					other.layout.resource, s.layout.resource, base))
+				errs = append(errs, hint.With(fmt.Errorf("resources %s and %s: both are %s/mcp", other.layout.resource, s.layout.resource, base),
+					"write paths of their own before /mcp, e.g. https://mcp.example.com/notes/mcp"))
 			}
 		}
 		s.group = g
@@ -86,22 +88,9 @@ func (g *Group) serverFor(r *http.Request) *Server {
 // Servers are the group's servers, in the order of their configurations.
 func (g *Group) Servers() []*Server { return g.servers }
 
-// CheckIssuers is [bearer.Resource.CheckIssuerName] for each [bearer.Config.Issuer]. It does not
-// look at [bearer.Config.OtherIssuers]: without them the tokens of the first are accepted all the
-// same. What is wrong with those is in the log.
-func (g *Group) CheckIssuers(ctx context.Context) (better string, err error) {
-	for _, s := range g.servers {
-		if better, err = s.resource.CheckIssuerName(ctx); err != nil {
-			break
-		}
-	}
-	return better, err
-}
-
-// AskIssuer returns why the metadata of [bearer.Config.Issuer] cannot be had.
-func (g *Group) AskIssuer(ctx context.Context) error {
-	_, err := g.servers[0].resource.IssuerMetadata(ctx)
-	return err //nolint:wrapcheck // it says what was loaded
+// CheckIssuer is [bearer.Resource.CheckIssuer] of the first resource.
+func (g *Group) CheckIssuer(ctx context.Context, issuer string) (better string, err error) {
+	return g.servers[0].resource.CheckIssuer(ctx, issuer) //nolint:wrapcheck // it says what was loaded
 }
 
 // CheckUpstream connects to the upstream, where there is one, and sends nothing. Why that

@@ -123,6 +123,8 @@ func ofWhoami() (all []row) {
 		row{hint: "see whoami-server.socket in deploy/systemd", when: `LISTEN_PID=$$ LISTEN_FDS=9 exec whoami-server --issuer $ISSUER`, does: "SOCKET=1; export SOCKET; " + start},
 		row{hint: "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev", when: `$UP --listen 127.0.0.1:0`, does: start, then: dev},
 		row{hint: "write --issuer …", when: `$UP --listen 127.0.0.1:0 --issuer $ISSUER/`, does: start},
+		row{hint: "see that it runs and can be reached from this machine, or give another address", when: `whoami-server check --issuer http://127.0.0.1:9/id --upstream http://127.0.0.1:9/mcp`, does: `whoami-server check --issuer $ISSUER --upstream http://$HOST/mcp`},
+		row{hint: "write paths of their own before /mcp, e.g. https://mcp.example.com/notes/mcp", when: start + `--resource 'https://mcp.example.com/mcp https://mcp.example.com/notes'`, does: start + `--resource 'https://mcp.example.com/mcp https://mcp.example.com/notes/mcp'`},
 		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c --introspection-secret-file secret`, does: start + `--introspection-client c --introspection-secret-file secret`, then: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c`},
 		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_PROFILE_SECRET=s; ` + start + `--profile-client c --profile-secret-file secret`, does: start + `--profile-client c --profile-secret-file secret`, then: `export WHOAMI_PROFILE_SECRET=s; ` + start + `--profile-client c`},
 		row{hint: "leave out --logto or --dev", when: dev + `--logto ${ISSUER%/oidc}`, does: dev, then: logto + "${ISSUER%/oidc}"},
