@@ -19,6 +19,9 @@ import (
 const (
 	endpointTimeout = 30 * time.Second
 	probeTimeout    = 10 * time.Second
+	// lostStreamTime is how long a stream whose session takes nothing any more may go on, if
+	// the server does not end it: what was accepted before is answered on it.
+	lostStreamTime = time.Minute
 )
 
 // sseConn is the HTTP+SSE transport (MCP 2024-11-05, Transports): a GET stream brings all
@@ -84,7 +87,7 @@ func (c *sseConn) liveStream(ctx context.Context, m jsonrpc.Message) (*sseStream
 	c.mu.Lock()
 	stream, setup := c.stream, c.setup
 	c.mu.Unlock()
-	if stream != nil && stream.life.Err() == nil {
+	if stream != nil && stream.takes() {
 		return stream, nil
 	}
 	if stream != nil { // lost
@@ -179,7 +182,7 @@ func (c *sseConn) post(ctx context.Context, s *sseStream, m jsonrpc.Message, sin
 	refused := &sessionRefusedError{resp, errorBody(resp)}
 	gone := resp.StatusCode == http.StatusBadRequest && !last && m.Method != "initialize" && c.pingRefused(ctx, s, refused)
 	if gone || resp.StatusCode == http.StatusNotFound {
-		s.end(errSessionLost) // the server does not know this stream any more
+		s.lose() // the server does not know this session any more, or is about to end it
 	}
 	switch {
 	case gone:

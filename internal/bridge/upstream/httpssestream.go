@@ -26,6 +26,7 @@ type sseStream struct {
 
 	mu      sync.Mutex
 	pending []*pendingCall // the oldest first
+	lost    bool           // takes nothing any more
 }
 
 // pendingCall is a request that waits for its answer on the stream.
@@ -165,6 +166,32 @@ func (c *sseConn) dispatch(s *sseStream, data []byte, incomplete bool) {
 	}
 }
 
+// takes reports whether a message may be sent on the stream.
+func (s *sseStream) takes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.lost && s.life.Err() == nil
+}
+
+// lose sends nothing more on the stream, and ends it when the calls that wait are answered: the
+// server may have accepted them, so they must not be sent again.
+func (s *sseStream) lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.lost {
+		s.lost = true
+		time.AfterFunc(lostStreamTime, func() { s.end(io.ErrUnexpectedEOF) })
+	}
+	s.endIfLost()
+}
+
+// endIfLost ends a lost stream on which nobody waits. The lock is held.
+func (s *sseStream) endIfLost() {
+	if s.lost && len(s.pending) == 0 {
+		s.end(io.ErrUnexpectedEOF)
+	}
+}
+
 func (s *sseStream) register(call *pendingCall) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,6 +206,7 @@ func (s *sseStream) unregister(call *pendingCall) bool {
 	if at >= 0 {
 		s.pending = slices.Delete(s.pending, at, at+1)
 	}
+	s.endIfLost()
 	return at >= 0
 }
 

@@ -2,10 +2,13 @@ package upstream
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -241,6 +244,64 @@ func TestSendEndsAfterItsSink(t *testing.T) {
 			t.Errorf("%v, before the sink had the answer: %v", err, ended)
 		}
 	})
+}
+
+// A session of HTTP+SSE that takes nothing any more still answers what it had taken: that is
+// not sent again, and what it refuses is sent in a new session. A server that never answers is
+// not waited for forever.
+func TestWhatALostSessionHasTakenIsNotSentAgain(t *testing.T) {
+	for name, answers := range map[string]bool{"answered": true, "never answered": false} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var streams []*io.PipeWriter
+			posted := map[string]int{}
+			say := func(k int, event string) { _, _ = io.WriteString(streams[k], event+"\n\n") }
+			u := withTransport(t, Config{Transport: SSE}, func(r *http.Request) (*http.Response, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if r.Method == http.MethodGet {
+					body, stream := io.Pipe()
+					streams = append(streams, stream)
+					k := len(streams) - 1
+					go say(k, fmt.Sprintf("event: endpoint\ndata: /post?s=%d", k))
+					context.AfterFunc(r.Context(), func() { _ = stream.CloseWithError(io.ErrClosedPipe) })
+					return httpResponse(http.StatusOK, http.Header{"Content-Type": {typeSSE}}, body), nil
+				}
+				raw, _ := io.ReadAll(r.Body)
+				m, _ := jsonrpc.Parse(raw)
+				session := r.URL.Query().Get("s")
+				posted[session+" "+string(m.ID)]++
+				switch {
+				case session == "0" && string(m.ID) != "1":
+					return httpResponse(http.StatusNotFound, nil, bodyOf("")), nil
+				case session == "1":
+					go say(1, "data: "+string(jsonrpc.Result(m.ID, `{}`)))
+				}
+				return httpResponse(http.StatusAccepted, nil, bodyOf("")), nil
+			})
+			slow := make(chan error, 1)
+			go func() { slow <- u.Send(t.Context(), requestWithID("1"), jsonrpc.SinkFunc(func(jsonrpc.Message) {})) }()
+			synctest.Wait()
+			if err := u.Send(t.Context(), requestWithID("2"), jsonrpc.SinkFunc(func(jsonrpc.Message) {})); err != nil {
+				t.Errorf("%s: what was refused: %v", name, err)
+			}
+			if answers {
+				say(0, "data: "+string(jsonrpc.Result([]byte("1"), `{}`)))
+			}
+			start := time.Now()
+			if err := <-slow; (err == nil) != answers || time.Since(start) > lostStreamTime {
+				t.Errorf("%s: %v after %v", name, err, time.Since(start))
+			}
+			synctest.Wait()
+			if _, err := streams[0].Write([]byte(":")); err == nil {
+				t.Errorf("%s: the old stream is still open", name)
+			}
+			if want := map[string]int{"0 1": 1, "0 2": 1, "1 2": 1}; !maps.Equal(posted, want) {
+				t.Errorf("%s: posted %v", name, posted)
+			}
+			_ = u.Close(t.Context())
+		})
+	}
 }
 
 // Where the request has the token of a login as well, a refused token may be that one.
