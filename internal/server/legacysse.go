@@ -171,14 +171,20 @@ func (s *whoami) serveMessages(w http.ResponseWriter, r *http.Request, id bearer
 		retryLater(w, "The session cannot be reached at present. Try again.")
 		return
 	}
-	switch outcome {
-	case accepted:
-		w.WriteHeader(http.StatusAccepted)
-	case tooManyAtATime:
-		tooMany(w, 1, "too_many_messages", "Too many messages of this session are being answered.")
-	default:
-		noSession(w)
+	if outcome != accepted {
+		refuseMessage(w, outcome)
+		return
 	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// refuseMessage answers a message that was not accepted.
+func refuseMessage(w http.ResponseWriter, outcome acceptance) {
+	if outcome == tooManyAtATime {
+		tooMany(w, 1, "too_many_messages", "Too many messages of this session are being answered.")
+		return
+	}
+	noSession(w)
 }
 
 // deliver hands a message to the process that holds the session's stream.

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	stdjson "encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -25,7 +27,7 @@ func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Id
 		return
 	}
 	defer done()
-	c, endpoint, requests := u.call(r, id, upstreamSession{}, nil), "", &gateway.Requests{}
+	c, endpoint, requests := u.call(r, id, upstreamSession{}, nil), "", &gateway.Requests{Limit: min(maxInFlight, u.ops.MaxCalls)}
 	resp, ok := u.send(w, r, nil, func() (resp *http.Response, err error) { //nolint:bodyclose // relay closes it
 		resp, endpoint, err = u.gateway.SSE(r.Context(), c, requests)
 		return resp, err
@@ -42,14 +44,8 @@ func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Id
 	defer u.requests.Delete(nonce.String())
 	stop, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(u.streams, func() {
-		// What is being answered is waited for, nothing new is taken.
-		select {
-		case <-requests.Close():
-			cancel()
-		case <-stop.Done():
-		}
-	})()
+	// What is being answered is waited for, nothing new is taken.
+	defer context.AfterFunc(u.streams, func() { requests.Close(cancel) })()
 	u.relay(w, r, c, &gateway.Relay{
 		First: "event: endpoint\ndata: " + u.layout.prefix + pathMessages + "?sessionId=" + session + "\n\n",
 		Stop:  stop,
@@ -77,9 +73,12 @@ func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bear
 	p := posted{Session: nonce.String(), Request: gateway.RequestID(in.body, in.Method)}
 	cancels := in.Method == string(mcp.MethodNotificationCancelled)
 	asks := in.Method != "" && p.Request != "" && !cancels
-	if asks && !u.note(r.Context(), replica, p) {
-		noSession(w) // its stream has ended, or is about to
-		return
+	if asks {
+		if outcome := u.note(r.Context(), replica, p); outcome != accepted {
+			recordReason(r.Context(), fmt.Errorf("request of a session: %s", outcome))
+			refuseMessage(w, outcome)
+			return
+		}
 	}
 	c := u.call(r, id, upstreamSession{}, in.body)
 	resp, ok := u.send(w, r, in.body, func() (*http.Response, error) { return u.gateway.Message(r.Context(), endpoint, c) }) //nolint:bodyclose // relay closes it
@@ -103,33 +102,49 @@ type posted struct {
 	Over             bool
 }
 
-// note tells whoever holds the stream of a session what is posted to it; false means that
-// nothing more may be. A bus that does not answer is no reason to refuse, and without one
-// nobody can be asked: the upstream takes the message, and what is lost is an answer at the
-// end of a replica.
-func (u *upstream) note(ctx context.Context, replica string, p posted) bool {
-	bus := u.ops.Bus
-	if bus != nil && replica != bus.Self() {
-		verdict, err := u.forward(ctx, replica, p)
-		recordReason(ctx, err)
-		return err != nil || verdict == accepted
+// note tells whoever holds the stream of a session what is posted to it. A bus that does not
+// answer is no reason to refuse, and without one nobody can be asked: the upstream takes the
+// message, and what is lost is an answer at the end of a replica.
+func (u *upstream) note(ctx context.Context, replica string, p posted) acceptance {
+	switch bus := u.ops.Bus; {
+	case bus == nil:
+		return u.noteHere(p, accepted)
+	case replica == bus.Self():
+		return u.noteHere(p, noSuchSession)
 	}
-	held, taken := u.noteHere(p)
-	return taken || !held && bus == nil
+	ask := func() acceptance {
+		outcome, err := u.forward(ctx, replica, p)
+		if err != nil {
+			u.log.Debug("the replica that holds a stream was not told", slog.Any("error", err))
+			return accepted
+		}
+		return outcome
+	}
+	if p.Over { // nobody waits for that
+		go ask()
+		return accepted
+	}
+	return ask()
 }
 
-// noteHere is note for a stream that this process may hold.
-func (u *upstream) noteHere(p posted) (held, taken bool) {
+// noteHere is note for a stream that this process may hold, and otherwise if it does not.
+func (u *upstream) noteHere(p posted, otherwise acceptance) acceptance {
 	value, held := u.requests.Load(p.Session)
 	if !held {
-		return false, false
+		return otherwise
 	}
 	requests := value.(*gateway.Requests)
 	if p.Over {
 		requests.End(p.Request)
-		return true, true
+		return accepted
 	}
-	return true, requests.Begin(p.Request)
+	switch err := requests.Begin(p.Request); {
+	case errors.Is(err, gateway.ErrTooManyRequests):
+		return tooManyAtATime
+	case err != nil:
+		return noSuchSession
+	}
+	return accepted
 }
 
 // answerReplica takes note of what is posted at another replica.
@@ -139,8 +154,5 @@ func (u *upstream) answerReplica(_ context.Context, request []byte) []byte {
 		u.log.Error("a replica's message is not understood", slog.Any("error", err))
 		return nil
 	}
-	if _, taken := u.noteHere(p); taken {
-		return []byte(accepted)
-	}
-	return []byte(noSuchSession)
+	return []byte(u.noteHere(p, noSuchSession))
 }

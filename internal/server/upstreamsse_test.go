@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"mcp-login/test/binary"
 	"mcp-login/test/issuer"
 )
 
@@ -146,4 +147,36 @@ func TestGatewayPostsWithoutTheHolder(t *testing.T) {
 	if resp := post(t, alice, b.url+s.endpoint, pingMessage); resp.StatusCode != 404 {
 		t.Errorf("a dead replica: %d", resp.StatusCode)
 	}
+}
+
+// A session has as many requests under way as its user may have calls, also where the answers
+// come much later than the 202; what is posted to a stream that has ended is 404 where a bus
+// tells that it has.
+func TestGatewaySessionHasSoManyRequests(t *testing.T) {
+	i, answers := issuer.Start(t), make(chan string)
+	base := startUpstream(t, heldUpstream(answers))
+	a := startGateway(t, i, base, func(c *Config) { c.Bus, c.MaxCalls = &wire{name: "a"}, 2 })
+	alice := a.clientFor(t, i, "alice")
+	s := openStream(t, a.url, alice)
+	call := func(id string) int {
+		return post(t, alice, a.url+s.endpoint, `{"jsonrpc":"2.0","id":`+id+`,"method":"ping"}`).StatusCode
+	}
+	long := `"` + strings.Repeat(`\u0061`, 1000) + `"`
+	for _, want := range []struct {
+		id     string
+		status int
+	}{{"1", 202}, {long, 202}, {"3", 429}} {
+		if got := call(want.id); got != want.status {
+			t.Errorf("%.20s: %d, want %d", want.id, got, want.status)
+		}
+	}
+	for _, id := range []string{strings.ReplaceAll(long, `\u0061`, "a"), `"not asked"`, "7"} {
+		answers <- `{"jsonrpc":"2.0","id":` + id + `,"result":{}}`
+		s.next(t)
+	}
+	if got := call("3"); got != 202 {
+		t.Errorf("after an answer: %d", got)
+	}
+	_ = s.resp.Body.Close()
+	binary.Until(t, "a stream that has ended", func() bool { return call("4") == 404 })
 }

@@ -78,7 +78,8 @@ func clientsOf(ctx context.Context, t *testing.T, c *cluster, legacy bool) (all 
 		p := c.user(t, n)
 		of := []caller{&stateful{user: p}, stateless{p}, newBridged(t, p, "/mcp")}
 		if legacy {
-			of = append(of, &stream{user: p}, newBridged(t, p, "/sse"))
+			bridge := newBridged(t, p, "/sse")
+			of = append(of, &stream{user: p}, bridge, bridge) // two calls at a time
 		}
 		for _, x := range of {
 			if err := x.restart(ctx); err != nil {

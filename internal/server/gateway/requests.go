@@ -2,67 +2,79 @@ package gateway
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxRequests bounds the requests of one stream that are remembered, and longestID their
-// ids: for more of them a stream that is to end does not wait.
 const (
-	maxRequests = 1 << 10
-	longestID   = 256
+	// shortID is how many bytes of an id are kept as they are; of a longer one it is the hash.
+	shortID = 64
+	// longestID bounds that of an answer: bearer.ReadMessage takes an eighth of it.
+	longestID = 64 << 10
+)
+
+// Why [Requests.Begin] takes no request.
+var (
+	ErrEnding          = errors.New("the stream has ended, or is about to")
+	ErrTooManyRequests = errors.New("too many requests of the session are not answered yet")
 )
 
 // Requests are those of a session of HTTP+SSE that are not answered yet: answers come on
-// its stream, which must not end before them. The zero value has none. It is safe for
-// concurrent use.
+// its stream, which must not end before them. It is safe for concurrent use.
 type Requests struct {
-	mu   sync.Mutex
-	ids  map[string]struct{}
-	done chan struct{} // nil until it is closed
+	// Limit is how many there may be.
+	Limit int
+
+	mu     sync.Mutex
+	ids    map[string]struct{}
+	closed bool
+	then   func()
 }
 
-// Begin remembers the request with an id that [RequestID] has returned, before it is sent. It
-// returns false once nothing new is taken.
-func (q *Requests) Begin(id string) bool {
+// Begin remembers the request with an id that [RequestID] has returned, before it is sent, or
+// returns [ErrEnding] or [ErrTooManyRequests].
+func (q *Requests) Begin(id string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.done != nil {
-		return false
-	}
-	if q.ids == nil {
+	switch {
+	case q.closed:
+		return ErrEnding
+	case len(q.ids) >= q.Limit:
+		return ErrTooManyRequests
+	case q.ids == nil:
 		q.ids = make(map[string]struct{})
 	}
-	if len(q.ids) < maxRequests && len(id) <= longestID {
-		q.ids[id] = struct{}{}
-	}
-	return true
+	q.ids[id] = struct{}{}
+	return nil
 }
 
 // End forgets requests that are answered, or never will be.
 func (q *Requests) End(ids ...string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	before := len(q.ids)
 	for _, id := range ids {
 		delete(q.ids, id)
 	}
-	if q.done != nil && before > 0 && len(q.ids) == 0 {
-		close(q.done)
-	}
+	q.endIfClosed()
 }
 
-// Close lets no request begin any more. What it returns is closed once all are answered. It is
-// called once.
-func (q *Requests) Close() <-chan struct{} {
+// Close lets no request begin any more, and calls then once all are answered.
+func (q *Requests) Close(then func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.done = make(chan struct{})
-	if len(q.ids) == 0 {
-		close(q.done)
+	q.closed, q.then = true, then
+	q.endIfClosed()
+}
+
+// endIfClosed tells that nothing is left. The lock is held.
+func (q *Requests) endIfClosed() {
+	if q.closed && len(q.ids) == 0 {
+		q.then()
 	}
-	return q.done
 }
 
 // RequestID returns the id of a message that was judged, or with notifications/cancelled that
@@ -78,6 +90,9 @@ func RequestID(body []byte, method string) string {
 func canonicalID(id jsontext.Value) string {
 	if kind := id.Kind(); kind != '"' && kind != '0' || id.Canonicalize() != nil {
 		return ""
+	}
+	if len(id) > shortID {
+		return fmt.Sprintf("%x", sha256.Sum256(id))
 	}
 	return string(id)
 }
@@ -154,7 +169,7 @@ func (s *answerScan) keep(c byte) {
 		s.name = append(s.name, c)
 	case s.value && string(s.name) == `"method"`:
 		s.asks = true
-	case s.value && string(s.name) == `"id"` && len(s.id) <= 6*longestID:
+	case s.value && string(s.name) == `"id"` && len(s.id) <= longestID:
 		s.id = append(s.id, c)
 	}
 }
