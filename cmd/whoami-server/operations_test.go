@@ -336,6 +336,44 @@ func TestCertificateIsReadAgain(t *testing.T) {
 	}
 }
 
+// A call that goes on for too long at the end is cut off, and the log has it.
+func TestACallThatIsCutOffIsInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u, err := url.Parse("http://127.0.0.1:3001/mcp")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log binary.Output
+		handler, err := server.NewGroup(server.Config{Config: bearer.Config{
+			Resource: u, Issuer: "https://id.example", Log: log.Logger(),
+			Verify: func(ctx context.Context, _ string) (bearer.Identity, error) {
+				<-ctx.Done()
+				return bearer.Identity{}, ctx.Err()
+			},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newPipes()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- serveHTTP(ctx, &listeners{clients: l}, handler, 0, log.Logger()) }()
+		ours, theirs := net.Pipe()
+		defer func() { _ = ours.Close() }()
+		l.conns <- theirs
+		go func() { _, _ = io.Copy(io.Discard, ours) }()
+		if _, err := io.WriteString(ours, "POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:3001\r\nAuthorization: Bearer x\r\nContent-Length: 0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		cancel()
+		err = <-done
+		if said := log.String(); err == nil || !strings.Contains(said, "msg=request ") || !strings.Contains(said, "method=POST") {
+			t.Errorf("%v; the log has\n%s", err, said)
+		}
+	})
+}
+
 // pipes is a listener within the process, whose time synctest can move.
 type pipes struct {
 	conns chan net.Conn

@@ -34,6 +34,8 @@ const (
 
 	// stopTimeout is how long calls may go on after a signal.
 	stopTimeout = 10 * time.Second
+	// cutTimeout is how long they may take to end afterwards.
+	cutTimeout = time.Second
 	// issuerTimeout is how long a start waits for the issuer's metadata.
 	issuerTimeout = 5 * time.Second
 	// maxHeaderBytes leaves room for the longest token accepted.
@@ -336,6 +338,10 @@ func serveHTTP(ctx context.Context, l *listeners, handler *server.Group, drain t
 	go func() { closed <- handler.Close(stop) }()
 	err := srv.Shutdown(stop)
 	if err = errors.Join(<-closed, err); err != nil {
+		// They end at once, and what became of them is to be in the log.
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutTimeout)
+		defer cancel()
+		_ = srv.Shutdown(last)
 		_ = srv.Close()
 		return fmt.Errorf("stop: calls were cut off: %w", err)
 	}

@@ -197,6 +197,16 @@ func TestStartsWithoutItsIssuer(t *testing.T) {
 	}
 }
 
+// A bus that is wrong from the start on is in the log, where somebody may look for it.
+func TestABusThatIsNotThereIsInTheLog(t *testing.T) {
+	t.Parallel()
+	p := start(t, "--issuer", "http://127.0.0.1:1/oidc", "--listen", "127.0.0.1:0", "--bus", "redis://:SECRET@127.0.0.1:1")
+	p.stderr.Await(t, `level=WARN msg="the bus is down" .*connection refused`)
+	if strings.Contains(p.stderr.String(), "SECRET") {
+		t.Error("the password is in the log")
+	}
+}
+
 // An address in use is a failure at run time with a hint.
 func TestAddressInUse(t *testing.T) {
 	p := start(t, "--issuer", "http://127.0.0.1:1/oidc", "--listen", "127.0.0.1:0")

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"mcp-login/internal/server"
@@ -206,6 +208,27 @@ func TestRequestIsTakenOnce(t *testing.T) {
 	}
 	if n := len(r.seen) + len(r.seenBefore); n > 2*maxSeen {
 		t.Errorf("%d are remembered", n)
+	}
+}
+
+// A Redis that comes up after us is no line but that it is up; one that stays away is one.
+func TestABusThatWasNeverUpIsInTheLogOnce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		down int // seconds
+		want string
+	}{"soon": {4, "level=INFO "}, "late": {60, "level=WARN level=INFO "}} {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			r := &Redis{log: slog.New(slog.NewTextHandler(&log, nil)), life: t.Context(), err: errors.New("not connected yet"), patience: time.Now().Add(startPatience)}
+			for range tt.down {
+				r.record(errors.New("refused"))
+				<-time.After(time.Second)
+			}
+			r.record(nil)
+			if got := strings.Join(regexp.MustCompile(`level=\S+ `).FindAllString(log.String(), -1), ""); got != tt.want {
+				t.Errorf("%s: %s", name, &log)
+			}
+		})
 	}
 }
 

@@ -30,7 +30,9 @@ const (
 	// reconnectPatience is how long nobody may listen on a replica's channel
 	// while Redis, or the way to it, has just come back.
 	reconnectPatience = 3 * time.Second
-	retryPause        = 100 * time.Millisecond
+	// startPatience is how long Redis may take to come up beside us before that is in the log.
+	startPatience = 5 * time.Second
+	retryPause    = 100 * time.Millisecond
 	// leaveTime bounds an orderly end.
 	leaveTime = time.Second
 	// maxRequests bounds the requests of others that are being answered.
@@ -67,6 +69,7 @@ type Redis struct {
 	seen, seenBefore map[string]bool        // numbers of requests taken
 	err              error                  // of the last sign of life
 	troubled         time.Time              // when there last was one
+	patience         time.Time              // until when nothing is said of a Redis that never was up; zero once something was
 }
 
 // Check reports why address cannot be a bus: it must be a redis:// or rediss://
@@ -102,7 +105,7 @@ func Dial(address, resource string, log *slog.Logger) (*Redis, error) {
 	r := &Redis{
 		client: redis.NewClient(o), space: space(resource), self: strings.ToLower(rand.Text()[:16]), log: log,
 		left: make(chan struct{}), slots: make(chan struct{}, maxRequests), broadcasts: make(chan []byte, maxBroadcasts), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
-		err: errors.New("not connected yet"), troubled: time.Now(),
+		err: errors.New("not connected yet"), troubled: time.Now(), patience: time.Now().Add(startPatience),
 	}
 	r.life, r.end = context.WithCancel(context.Background())
 	r.leaving, r.leave = context.WithCancel(r.life)
@@ -196,7 +199,9 @@ func (r *Redis) record(err error) {
 	if err != nil {
 		r.troubled = time.Now()
 	}
-	if (err == nil) != (r.err == nil) {
+	late := err != nil && !r.patience.IsZero() && time.Now().After(r.patience)
+	if late || (err == nil) != (r.err == nil) {
+		r.patience = time.Time{}
 		if err != nil {
 			r.log.Warn("the bus is down", slog.Any("error", err))
 		} else {
