@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"mcp-login/internal/origin"
 )
 
 // defaultLeeway is how far clocks may differ. Logto allows none itself, and
@@ -237,18 +238,10 @@ func checkSecure(u *url.URL) error {
 	if u.Hostname() == "" {
 		return errors.New("must be an absolute URL")
 	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+	if u.Scheme != "https" && (u.Scheme != "http" || !origin.Loopback(u.Hostname())) {
 		return errInsecure
 	}
 	return nil
-}
-
-// loopback reports whether host is this machine: a loopback address, or localhost and
-// what is below it (RFC 6761 section 6.3).
-func loopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
 // validScope implements scope-token of RFC 6749 section 3.3, which also makes

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 )
 
 const (
@@ -88,7 +89,7 @@ func plainClient(c *http.Client) (_ *http.Client, own *http.Transport) {
 		}
 	}
 	plain.Jar = nil
-	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	plain.CheckRedirect = origin.NoRedirect
 	return &plain, own
 }
 

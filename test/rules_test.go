@@ -54,8 +54,9 @@ var rooms = map[string][]string{
 	"internal/build":           {"internal/hint"},
 	"internal/terminal":        {},
 	"internal/origin":          {},
+	"internal/site":            {},
 	"docs":                     {},
-	"bearer":                   {"internal/foreign", "internal/retry"},
+	"bearer":                   {"internal/foreign", "internal/origin", "internal/retry"},
 	"examples/whoami":          {"bearer", "internal/server", "internal/devidp", "internal/terminal", "internal/hint"},
 	"examples/bearer/mcpgo":    {"bearer"},
 	"examples/bearer/gosdk":    {"bearer"},
@@ -64,7 +65,7 @@ var rooms = map[string][]string{
 
 // leaves are rooms that import nothing of the project and that all rooms below
 // internal and the commands may import.
-var leaves = []string{"internal/foreign", "internal/hint", "internal/origin", "internal/retry", "internal/build"}
+var leaves = []string{"internal/foreign", "internal/hint", "internal/origin", "internal/site", "internal/retry", "internal/build"}
 
 // onlyIn names packages of others that one room alone may import.
 var onlyIn = map[string]string{

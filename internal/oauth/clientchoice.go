@@ -14,6 +14,7 @@ import (
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/origin"
+	"mcp-login/internal/site"
 )
 
 // register decides which client to be at an authorization server: the
@@ -126,7 +127,7 @@ func (c *Client) maySendSecret(server *discovery.ServerMetadata) error {
 // isNear reports whether an address is of the server's own site, or of this machine.
 func (c *Client) isNear(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && (origin.Loopback(u.Hostname()) || origin.SameSite(u, c.cfg.Server))
+	return err == nil && (origin.Loopback(u.Hostname()) || site.Same(u, c.cfg.Server))
 }
 
 // issuerFlag returns lead with the flag that names an issuer. An issuer that needs

@@ -1,5 +1,5 @@
 // Package origin judges addresses: whether a host is this machine, whether two
-// addresses are of one origin or of one site, and where in the world an IP
+// addresses are of one origin, and where in the world an IP
 // address is. Whoever sends a secret or opens a connection asks here, so that
 // the same question has one answer.
 //
@@ -9,9 +9,6 @@
 //   - [SameOrigin] compares scheme, host and port (RFC 6454, section 5).
 //   - [SafeRedirect] says whether a redirect may take the headers of a request along;
 //     [NoRedirect] follows none.
-//   - [SameSite] compares registrable domains, by the Public Suffix List
-//     (https://publicsuffix.org): who may register example.com owns all names
-//     below it.
 //   - [Dial] keeps connections to names of this machine on it.
 //   - [Classify] says whether an IP address can be reached from the public Internet.
 package origin

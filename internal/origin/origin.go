@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
 )
 
 // Loopback reports whether host, a name or an IP literal without port, is this
@@ -51,28 +49,6 @@ func Port(u *url.URL) string {
 		return "443"
 	}
 	return "80"
-}
-
-// SameSite reports whether the hosts of two addresses have one owner: the same
-// host, or names below one registrable domain, as mcp.example.com and
-// login.example.com. IP addresses, names of one label and public suffixes are
-// the same site as themselves only. Scheme and port are not compared.
-func SameSite(a, b *url.URL) bool {
-	one, other := site(a.Hostname()), site(b.Hostname())
-	return one != "" && one == other
-}
-
-// site is the registrable domain of a host, or the host itself if it has none.
-func site(host string) string {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if ip, ok := literal(host); ok {
-		return ip.String()
-	}
-	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
-	if err != nil {
-		return host
-	}
-	return domain
 }
 
 // literal parses an IP address as it stands in a URL or in a Host header.

@@ -39,35 +39,19 @@ func TestLoopbackWithAPort(t *testing.T) {
 	}
 }
 
-func TestSameOriginAndSite(t *testing.T) {
+func TestSameOrigin(t *testing.T) {
 	cases := []struct {
-		a, b         string
-		origin, site bool
+		a, b string
+		same bool
 	}{
-		{"https://a.example/x", "https://A.EXAMPLE:443/y", true, true},
-		{"http://a.example", "http://a.example:80", true, true},
-		{"http://a.example", "https://a.example", false, true},
-		{"https://a.example", "https://a.example:8443", false, true},
-		{"https://mcp.a.example", "https://login.a.example", false, true},
-		{"https://a.example", "https://x.y.a.example.", false, true},
-		{"https://a.example", "https://b.example", false, false},
-		{"https://a.co.uk", "https://b.co.uk", false, false},
-		{"https://x.a.co.uk", "https://y.a.co.uk", false, true},
-		// Suffixes below which strangers live side by side.
-		{"https://a.github.io", "https://b.github.io", false, false},
-		{"https://github.io", "https://a.github.io", false, false},
-		{"https://a.example", "https://a.example.evil.example", false, false},
-		{"https://aa.example", "https://a.example", false, false},
-		// IP addresses and single labels equal themselves only.
-		{"https://10.0.0.1", "https://10.0.0.1:9", false, true},
-		{"https://10.0.0.1", "https://10.1.0.1", false, false},
-		{"https://1.2.3.4", "https://5.2.3.4", false, false},
-		{"https://[2001:db8::1]", "https://[2001:DB8:0::1]", false, true},
-		{"https://[2001:db8::1]", "https://[2001:db8::2]", false, false},
-		{"https://intranet", "https://intranet", true, true},
-		{"https://intranet", "https://login.intranet", false, false},
-		{"https://com", "https://com", true, true},
-		{"https://", "https://", true, false},
+		{"https://a.example/x", "https://A.EXAMPLE:443/y", true},
+		{"http://a.example", "http://a.example:80", true},
+		{"http://a.example", "https://a.example", false},
+		{"https://a.example", "https://a.example:8443", false},
+		{"https://a.example", "https://b.example", false},
+		{"https://a.example", "https://x.a.example", false},
+		{"https://a.example", "https://a.example.", false},
+		{"https://10.0.0.1", "https://10.0.0.1:9", false},
 	}
 	for _, c := range cases {
 		a, errA := url.Parse(c.a)
@@ -75,11 +59,8 @@ func TestSameOriginAndSite(t *testing.T) {
 		if errA != nil || errB != nil {
 			t.Fatal(errA, errB)
 		}
-		if got := SameOrigin(a, b); got != c.origin || got != SameOrigin(b, a) {
-			t.Errorf("%s, %s: same origin %v, want %v", c.a, c.b, got, c.origin)
-		}
-		if got := SameSite(a, b); got != c.site || got != SameSite(b, a) {
-			t.Errorf("%s, %s: same site %v, want %v", c.a, c.b, got, c.site)
+		if SameOrigin(a, b) != c.same || SameOrigin(b, a) != c.same {
+			t.Errorf("%s, %s: not %v", c.a, c.b, c.same)
 		}
 	}
 }

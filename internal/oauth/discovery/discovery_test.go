@@ -14,16 +14,16 @@ import (
 	"mcp-login/internal/hint"
 )
 
-// site serves fixed documents and records which paths were asked for.
-type site struct {
+// website serves fixed documents and records which paths were asked for.
+type website struct {
 	*httptest.Server
 	mu    sync.Mutex
 	docs  map[string]string
 	asked []string
 }
 
-func newSite(t *testing.T) *site {
-	s := &site{docs: map[string]string{}}
+func newSite(t *testing.T) *website {
+	s := &website{docs: map[string]string{}}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -54,9 +54,9 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-func (s *site) set(path, doc string) { s.docs[path] = strings.ReplaceAll(doc, "$B", s.URL) }
+func (s *website) set(path, doc string) { s.docs[path] = strings.ReplaceAll(doc, "$B", s.URL) }
 
-func (s *site) prm(path, issuer string) {
+func (s *website) prm(path, issuer string) {
 	s.set("/.well-known/oauth-protected-resource"+path, `{"resource":"$B`+path+`","authorization_servers":["$B`+issuer+`"],"scopes_supported":["a","b"]}`)
 }
 
@@ -64,7 +64,7 @@ func metadataDoc(issuer string) string {
 	return `{"issuer":"$B` + issuer + `","authorization_endpoint":"$B/auth","token_endpoint":"$B/token","registration_endpoint":"$B/reg","code_challenge_methods_supported":["S256"]}`
 }
 
-func (s *site) discover(t *testing.T, path, challenge string) (Result, error) {
+func (s *website) discover(t *testing.T, path, challenge string) (Result, error) {
 	t.Helper()
 	server, err := url.Parse(s.URL + path)
 	if err != nil {

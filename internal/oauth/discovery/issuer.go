@@ -10,7 +10,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
-	"mcp-login/internal/origin"
+	"mcp-login/internal/site"
 )
 
 // IssuerChoice is what a person has said about the authorization server, now or
@@ -162,7 +162,7 @@ func (m *ServerMetadata) otherSite(at string, from *url.URL) string {
 		if part.address == "" {
 			continue
 		}
-		if u, err := url.Parse(part.address); err != nil || u.Scheme != from.Scheme || !origin.SameSite(u, from) {
+		if u, err := url.Parse(part.address); err != nil || u.Scheme != from.Scheme || !site.Same(u, from) {
 			return part.name + " " + part.address
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"mcp-login/internal/hint"
-	"mcp-login/internal/origin"
+	"mcp-login/internal/site"
 )
 
 // All users of a machine can read the arguments of its processes, and so the address
@@ -183,7 +183,7 @@ func (l *Listener) returned(r *http.Request, query url.Values) bool {
 func (l *local) sentBy(referer string) bool {
 	from, err := url.Parse(referer)
 	to, err2 := url.Parse(l.to)
-	return referer == "" || err == nil && err2 == nil && origin.SameSite(from, to)
+	return referer == "" || err == nil && err2 == nil && site.Same(from, to)
 }
 
 // fail ends the login that waits, if there is one.
