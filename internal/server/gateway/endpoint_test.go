@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -59,23 +58,21 @@ func TestTheFirstEventOfHTTPSSEHasItsTime(t *testing.T) {
 	})
 }
 
-// Of so many requests of one stream, and no longer ids, a client can make the gateway keep
-// note; all others pass as well, and only the end of the stream does not wait for them.
+// A stream has so many requests under way, whatever their ids, and takes the next one once one of
+// them is answered.
 func TestRequestsOfAStreamAreBounded(t *testing.T) {
-	var q Requests
-	for k := range 2 * maxRequests {
-		if !q.Begin(fmt.Sprint(k)) {
-			t.Fatalf("request %d is refused", k)
+	q := Requests{Limit: 2}
+	for _, id := range []string{"1", strings.Repeat("x", longestID)} {
+		if err := q.Begin(id); err != nil {
+			t.Fatal(err)
 		}
 	}
-	q.End(fmt.Sprint(0))
-	for _, id := range []string{strings.Repeat("x", longestID+1), strings.Repeat("x", longestID)} {
-		if !q.Begin(id) {
-			t.Errorf("an id of %d bytes is refused", len(id))
-		}
+	if err := q.Begin("2"); !errors.Is(err, ErrTooManyRequests) {
+		t.Errorf("one too many: %v", err)
 	}
-	if _, long := q.ids[strings.Repeat("x", longestID)]; len(q.ids) != maxRequests || !long {
-		t.Errorf("%d requests are remembered, want %d; the longest id among them: %v", len(q.ids), maxRequests, long)
+	q.End("1")
+	if err := q.Begin("2"); err != nil {
+		t.Errorf("after an answer: %v", err)
 	}
 }
 
