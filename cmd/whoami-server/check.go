@@ -53,7 +53,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 	}
 	if cfg.Upstream != nil {
 		err := handler.CheckUpstream(ctx)
-		if err != nil {
+		if hint.Of(err) == "" && err != nil {
 			err = hint.With(err, downHint)
 		}
 		say("upstream "+cfg.Upstream.Upstream.String(), err)

@@ -17,9 +17,9 @@ const maxConfigBytes = 1 << 20
 
 // readFile reads a configuration file: one YAML mapping from option names, as
 // the flags have them, to a value or a list of values. It sets every flag of fs
-// that is not in given, and adds it there, and returns all mistakes, or an error if the
-// file cannot be read as one.
-func readFile(name string, fs *flag.FlagSet, given map[string]bool) (all []error, err error) {
+// that is not in given, and adds it there and to places, with its line, and returns all
+// mistakes, or an error if the file cannot be read as one.
+func readFile(name string, fs *flag.FlagSet, given map[string]bool, places map[string]string) (all []error, err error) {
 	const next = "the file is YAML with the names of the flags, e.g. issuer: https://TENANT.logto.app/oidc"
 	root, err := parseFile(name)
 	if err != nil {
@@ -44,14 +44,26 @@ func readFile(name string, fs *flag.FlagSet, given map[string]bool) (all []error
 			}
 		}
 		seen[key.Value] = true
+		place := fmt.Sprintf("config %s, line %d", name, key.Line)
 		if err != nil {
-			all = append(all, hint.With(fmt.Errorf("config %s, line %d: %w", name, key.Line, err), next))
+			all = append(all, hint.With(fmt.Errorf("%s: %w", place, err), next))
 		} else if !given[key.Value] {
 			_ = fs.Set(key.Value, text) // neither kind of value refuses here
-			given[key.Value] = true
+			given[key.Value], places[key.Value] = true, place
 		}
 	}
 	return all, nil
+}
+
+// located puts in front of an error about an option where the file has that: such errors begin
+// with its name.
+func (o *options) located(err error) error {
+	name, _, _ := strings.Cut(err.Error(), ":")
+	name, _, _ = strings.Cut(name, " http") // an issuer or a resource
+	if place, ok := o.places[name]; ok {
+		return fmt.Errorf("%s: %w", place, err)
+	}
+	return err
 }
 
 func parseFile(name string) (*yaml.Node, error) {

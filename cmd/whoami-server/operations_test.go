@@ -147,6 +147,20 @@ func TestMistakesOfOperationsAreReportedTogether(t *testing.T) {
 	}
 }
 
+// A value of the file that its option does not take is named with its line; one that a flag
+// overrides is not.
+func TestAMistakeInTheFileHasItsLine(t *testing.T) {
+	file := write(t, "issuer: http://id.example\nheartbeat: 5\ntool-scope: [c]\nupstream: 127.0.0.1\nlog-format: xml\n")
+	for line, what := range []string{"issuer http://id.example: must be https", `heartbeat: "5" is not`, `tool-scope: "c" is not`, "upstream: must be"} {
+		want := fmt.Sprintf("error: config %s, line %d: %s", file, line+1, what)
+		var stderr bytes.Buffer
+		if code := run(t.Context(), []string{"--config", file, "--log-format", "no"}, noEnv, io.Discard, &stderr); code != exitUsage ||
+			!strings.Contains(stderr.String(), want) || !strings.Contains(stderr.String(), "error: log-format: ") {
+			t.Errorf("exit %d, %q is missing in:\n%s", code, want, &stderr)
+		}
+	}
+}
+
 // The operations listener is another one: metrics are not where clients are.
 func TestOperationsListener(t *testing.T) {
 	p := start(t, "--issuer", someIssuer, "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0", "--log-format", "json")

@@ -40,9 +40,10 @@ type options struct {
 	opaqueSaid                                      bool       // --jwt-only was given, as true or false
 	gateway                                         gatewayOptions
 
-	mistakes []error // in the file
-	unread   error   // why the file cannot be read
-	unknown  []error // variables that are none of ours, and nearly are
+	mistakes []error           // in the file
+	places   map[string]string // of what is from the file, by name
+	unread   error             // why the file cannot be read
+	unknown  []error           // variables that are none of ours, and nearly are
 	settings []func(wrong func(next string, err error))
 }
 
@@ -242,7 +243,8 @@ func (o *options) read(program string, args []string, getenv func(string) string
 		}
 	})
 	if o.file != "" {
-		o.mistakes, o.unread = readFile(o.file, fs, given)
+		o.places = make(map[string]string)
+		o.mistakes, o.unread = readFile(o.file, fs, given, o.places)
 	}
 	o.introspectionSecret, o.logto.profileSecret = getenv(secretVariable), getenv(profileVariable)
 	o.opaqueSaid = given["jwt-only"]
@@ -259,7 +261,7 @@ func (o *options) parse() []error {
 	all := o.mistakes
 	wrong := func(next string, err error) {
 		if err != nil {
-			all = append(all, hint.With(err, next))
+			all = append(all, hint.With(o.located(err), next))
 		}
 	}
 	for _, set := range o.settings {

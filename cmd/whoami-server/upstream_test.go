@@ -78,7 +78,7 @@ func TestUpstreamIsBelievedByItsAuthority(t *testing.T) {
 	}
 	for name, args := range map[string][]string{"another one": {"--upstream-ca", wrong}, "the system's": nil} {
 		a := attack(t, append(args, "--upstream", upstream.URL+"/mcp")...)
-		a.said.Await(t, `level=WARN .*no usable answer.*upstream=`+upstream.URL+`/mcp .*certificate signed by unknown authority`)
+		a.said.Await(t, `level=WARN .*no usable answer.*upstream=`+upstream.URL+`/mcp .*hint=".* --upstream-ca ca.pem" .*certificate signed by unknown authority`)
 		if resp := a.call(t, a.token(t, "alice")); resp.StatusCode != http.StatusBadGateway {
 			t.Errorf("%s: %d", name, resp.StatusCode)
 		}

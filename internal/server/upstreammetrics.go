@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/server/gateway"
 )
 
@@ -67,7 +68,11 @@ func (m *upstreamMetrics) report(f *gateway.Failure) {
 	case f == nil:
 		m.outage.Report(nil)
 	case f.Outcome != gateway.Cancelled && f.Outcome != gateway.NotSent:
-		m.outage.Report(f, "outcome", string(f.Outcome))
+		attrs := []any{"outcome", string(f.Outcome)}
+		if next := hint.Of(f); next != "" {
+			attrs = append(attrs, "hint", next)
+		}
+		m.outage.Report(f, attrs...)
 	}
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 
 	"mcp-login/bearer"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 )
 
 // Call is a request that was judged, and may go on.
@@ -112,6 +114,9 @@ func failed(ctx context.Context, err error) *Failure {
 	err = foreign.HTTPError(err)
 	var op *net.OpError
 	var slow net.Error
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		err = hint.With(err, "give the authorities of its certificate, e.g. --upstream-ca ca.pem")
+	}
 	switch {
 	case ctx.Err() != nil:
 		return &Failure{Cancelled, http.StatusServiceUnavailable, "The request was ended.", ctx.Err()}
