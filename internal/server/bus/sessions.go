@@ -12,6 +12,9 @@ import (
 // milliseconds of Redis' own clock, so that the replicas' clocks do not matter.
 func (r *Redis) sessionsKey(owner string) string { return r.space + "sessions:" + owner }
 
+// expire lets the set go with its last session, whatever times the replicas give theirs.
+const expire = `redis.call('PEXPIREAT', KEYS[1], redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2])`
+
 // Each script is one step for Redis, so replicas cannot come between.
 var (
 	beginScript = redis.NewScript(`
@@ -20,7 +23,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
+` + expire + `
 return 1`)
 	touchScript = redis.NewScript(`
 local t = redis.call('TIME')
@@ -28,7 +31,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not ends or tonumber(ends) <= now then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+` + expire + `
 return 1`)
 	endScript = redis.NewScript(`
 local t = redis.call('TIME')
