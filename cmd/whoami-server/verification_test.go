@@ -220,7 +220,7 @@ func TestTwoResources(t *testing.T) {
 	code := run(t.Context(), []string{
 		"--issuer", idp.Issuer(), "--listen", "127.0.0.1:0", "--resource", base + "/mcp " + base,
 	}, noEnv, &stdout, &stderr)
-	if code == exitOK || !strings.Contains(stderr.String(), "give them different paths") {
+	if code == exitOK || !strings.Contains(stderr.String(), "hint: write paths of their own") {
 		t.Errorf("exit %d, %s", code, stderr.String())
 	}
 }
