@@ -27,6 +27,7 @@ func (o *options) parseForwardAuth(wrong func(string, error)) {
 	}
 	told := gateway.Config{}
 	o.parseIdentity(&told, wrong)
+	wrong(headersHint, told.CheckHeaders())
 	if o.config.ForwardAuth = told.Identity; told.Identity == nil {
 		o.config.ForwardAuth = gateway.DefaultIdentity()
 	}

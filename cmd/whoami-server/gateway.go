@@ -83,11 +83,14 @@ func (o *options) parseGateway(wrong func(string, error)) {
 	}
 	o.refuseOfWhoami(wrong)
 	if err := cfg.Check(); err != nil {
-		wrong("name headers that the upstream alone reads, each once, e.g. X-Forwarded-Name", err)
+		wrong(headersHint, err)
 		return
 	}
 	o.config.Upstream = cfg
 }
+
+// headersHint is what to do about headers that say something else already.
+const headersHint = "name headers that the upstream alone reads, each once, e.g. X-Forwarded-Name"
 
 // leadsHere reports whether u is where this server is reached: it would call itself.
 func (o *options) leadsHere(u *url.URL) bool {

@@ -97,6 +97,7 @@ func TestEachMistakeIsNamed(t *testing.T) {
 		"one address":         {append(issuer, "--ops-listen", "127.0.0.1:3001"), "ops-listen: 127.0.0.1:3001 is taken by --listen 127.0.0.1:3001\nhint: give each"},
 		"all interfaces too":  {[]string{"--dev", "--ops-listen", ":3002"}, "dev-listen: 127.0.0.1:3002 is taken by --ops-listen :3002\nhint: give each"},
 		"asked, with session": {append(issuer, "--forward-auth", "--trusted-proxy", "127.0.0.1", "--stateful"), "stateful: "},
+		"asked, with Cookie":  {append(issuer, "--forward-auth", "--trusted-proxy", "127.0.0.1", "--identity-header", "Cookie=sub"), "identity-header: header Cookie: it means something else\nhint: name headers"},
 		"asked, with time":    {append(issuer, "--forward-auth", "--trusted-proxy", "127.0.0.1", "--upstream-timeout", "9s"), "upstream-timeout: there is no upstream"},
 		"metadata of OpenID":  {[]string{"--issuer", "https://id.example/oidc/.well-known/openid-configuration"}, "hint: write --issuer https://id.example/oidc\n"},
 		"metadata of OAuth":   {[]string{"--issuer", "https://id.example/.well-known/oauth-authorization-server/oidc"}, "hint: write --issuer https://id.example/oidc\n"},

@@ -56,7 +56,17 @@ type Config struct {
 
 // Check reports everything that is wrong with the configuration, joined into one error.
 func (c *Config) Check() error {
-	errs := []error{CheckUpstream(c.Upstream)}
+	errs := []error{CheckUpstream(c.Upstream), c.CheckHeaders()}
+	if c.Secret != nil && len(c.Secret) < LeastSecret {
+		errs = append(errs, fmt.Errorf("gateway secret: must have at least %d bytes", LeastSecret))
+	}
+	return errors.Join(errs...)
+}
+
+// CheckHeaders is the part of Check about headers: each has a name that says nothing else, and
+// tells one thing.
+func (c *Config) CheckHeaders() error {
+	var errs []error
 	seen := make(map[string]string) // by name, the setting that has it
 	check := func(setting, name string) {
 		canonical := http.CanonicalHeaderKey(name)
@@ -75,9 +85,6 @@ func (c *Config) Check() error {
 	}
 	for _, name := range c.Pass {
 		check("pass-header", name)
-	}
-	if c.Secret != nil && len(c.Secret) < LeastSecret {
-		errs = append(errs, fmt.Errorf("gateway secret: must have at least %d bytes", LeastSecret))
 	}
 	return errors.Join(errs...)
 }
