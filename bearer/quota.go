@@ -7,6 +7,8 @@ import (
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/time/rate"
+
+	"mcp-login/internal/origin"
 )
 
 // quota bounds what is under way, in all and for each client address. An address
@@ -98,16 +100,11 @@ func (b *budget) spend(client string) {
 	b.all.Reserve() // calls under way may have spent more than there is
 }
 
-// addressOf is the address that a request came from. An IPv6 host owns a /64 and so
-// counts as one.
+// addressOf is the host that a request came from.
 func addressOf(r *http.Request) string {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	addr := from.Addr().Unmap().WithZone("")
-	if p, err := addr.Prefix(64); err == nil && addr.Is6() {
-		return p.String()
-	}
-	return addr.String()
+	return origin.Host(from.Addr())
 }

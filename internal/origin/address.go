@@ -64,6 +64,15 @@ func Classify(ip netip.Addr) Class {
 	return Public
 }
 
+// Host is ip without its zone, for who counts what one host does: one of IPv6 owns a /64.
+func Host(ip netip.Addr) string {
+	ip = ip.Unmap().WithZone("")
+	if p, err := ip.Prefix(64); err == nil { // one of IPv4 has none
+		return p.String()
+	}
+	return ip.String()
+}
+
 func inner(ip netip.Addr) netip.Addr {
 	if ip.IsLoopback() || ip.IsUnspecified() {
 		return ip // ::1 and :: are within ::/96

@@ -10,5 +10,6 @@
 //   - [SafeRedirect] says whether a redirect may take the headers of a request along;
 //     [NoRedirect] follows none.
 //   - [Dial] keeps connections to names of this machine on it.
-//   - [Classify] says whether an IP address can be reached from the public Internet.
+//   - [Classify] says whether an IP address can be reached from the public Internet, [Host]
+//     what counts as one host.
 package origin

@@ -84,3 +84,13 @@ func TestClassifySaysWhereAnAddressIs(t *testing.T) {
 		t.Error("no address at all")
 	}
 }
+
+func TestAHostOfIPv6IsANetwork(t *testing.T) {
+	for raw, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2::9": "2001:db8:1:2::/64", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
+	} {
+		if got := Host(netip.MustParseAddr(raw)); got != want {
+			t.Errorf("%s: %s, want %s", raw, got, want)
+		}
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"mcp-login/internal/origin"
 )
 
 const (
@@ -82,7 +84,7 @@ func (l *rateLimiter) bucket(key string, now time.Time) *rate.Limiter {
 
 // clientAddress is the address a request came from, as the last proxy that is
 // not trusted saw it: whatever stands left of it in X-Forwarded-For was written
-// by the client itself. What it may have is bounded for its host: one of IPv6 owns a /64.
+// by the client itself. What it may have is bounded for its host.
 func clientAddress(r *http.Request, trusted []netip.Prefix) (address, host string) {
 	addr, ok := parseAddress(r.RemoteAddr)
 	if !ok {
@@ -96,13 +98,7 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) (address, host strin
 		}
 		addr = hop
 	}
-	address = addr.String()
-	if addr.Is6() {
-		if p, err := addr.Prefix(64); err == nil {
-			return address, p.String()
-		}
-	}
-	return address, address
+	return addr.String(), origin.Host(addr)
 }
 
 func parseAddress(s string) (netip.Addr, bool) {

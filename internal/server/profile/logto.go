@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/origin"
 )
 
 const (
@@ -61,7 +62,7 @@ func newLogto(cfg Config) *logto {
 		issuer: cfg.Endpoint + "/oidc", users: cfg.Endpoint + "/api/users/",
 		client: &http.Client{
 			Transport:     cfg.Transport, // redirects would take the token elsewhere
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			CheckRedirect: origin.NoRedirect,
 		},
 		token: clientcredentials.Config{
 			ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, TokenURL: cfg.Endpoint + "/oidc/token", Scopes: []string{"all"},
