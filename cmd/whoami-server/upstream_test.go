@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,8 +29,8 @@ func notesServer() http.Handler {
 	return mux
 }
 
-// sessions connects a client on each transport.
-func (a *attacked) sessions(t *testing.T, user string) map[string]*mcp.ClientSession {
+// sessions connects a client on each transport, or on those named.
+func (a *attacked) sessions(t *testing.T, user string, only ...string) map[string]*mcp.ClientSession {
 	t.Helper()
 	client := oauth2.NewClient(t.Context(), oauth2.StaticTokenSource(&oauth2.Token{AccessToken: a.token(t, user)}))
 	all := map[string]*mcp.ClientSession{}
@@ -37,6 +38,9 @@ func (a *attacked) sessions(t *testing.T, user string) map[string]*mcp.ClientSes
 		"Streamable HTTP": &mcp.StreamableClientTransport{Endpoint: "http://" + a.address + "/mcp", HTTPClient: client},
 		"HTTP+SSE":        &mcp.SSEClientTransport{Endpoint: "http://" + a.address + "/sse", HTTPClient: client},
 	} {
+		if len(only) > 0 && !slices.Contains(only, name) {
+			continue
+		}
 		session, err := mcp.NewClient(&mcp.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), tr, nil)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -56,6 +60,21 @@ func readNote(t *testing.T, all map[string]*mcp.ClientSession) {
 			t.Errorf("%s: %v, %v", name, result, err)
 		}
 	}
+}
+
+// A server of HTTP+SSE alone serves the clients that use /sse beside the resource; why those that
+// do not get 404 is in the log.
+func TestUpstreamOfHTTPWithSSEAlone(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.Handle("/sse", notesServer())
+	upstream := httptest.NewServer(mux)
+	t.Cleanup(upstream.Close)
+	a := attack(t, "--upstream", upstream.URL+"/sse")
+	readNote(t, a.sessions(t, "alice", "HTTP+SSE"))
+	if resp := a.call(t, a.token(t, "alice")); resp.StatusCode != http.StatusNotFound {
+		t.Errorf("/mcp: %d", resp.StatusCode)
+	}
+	a.said.Await(t, `reason="upstream: no Streamable HTTP at /mcp beside `+upstream.URL+`/sse; where there is HTTP\+SSE only, clients use /sse beside --resource"`)
 }
 
 func pemOf(c *x509.Certificate) string {
