@@ -9,6 +9,7 @@ import (
 
 	"mcp-login/internal/hint"
 	"mcp-login/internal/server"
+	"mcp-login/internal/server/gateway"
 )
 
 // check says whether a start with the same options would go well, without listening: what is
@@ -56,7 +57,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) int {
 		if hint.Of(err) == "" && err != nil {
 			err = hint.With(err, downHint)
 		}
-		say("upstream "+cfg.Upstream.Upstream.String(), err)
+		say("upstream "+gateway.Shown(cfg.Upstream.Upstream), err)
 	}
 	return code
 }

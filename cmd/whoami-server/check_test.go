@@ -41,6 +41,7 @@ func TestCheck(t *testing.T) {
 		"two mistakes":    {append(good, "--leeway", "soon", "--log-format", "xml"), exitUsage, "", "error: leeway; hint: ; error: log-format; hint: "},
 		"same place":      {append(good[:2:2], "--resource", "http://127.0.0.1:1/mcp http://127.0.0.1:1/sse"), exitUsage, "", "error: server group: resource http://127.0.0.1:1/sse: its path is one of this server's own; hint: keep /mcp"},
 		"same base":       {append(good[:2:2], "--resource", "http://127.0.0.1:1/mcp http://127.0.0.1:1/notes"), exitUsage, "", "error: server group: resources; hint: write paths of their own"},
+		"query":           {[]string{"--dev", "--upstream", upstream.URL + "/mcp?token=s3cret"}, exitOK, "ok: configuration; ok: upstream " + upstream.URL + "/mcp\n", ""},
 		"a resource":      {append(good[:2:2], "--resource", "https://mcp.example/mcp"), exitOK, "ok: configuration, resource https://mcp.example/mcp\n; ok: issuer", ""},
 		"TLS":             {append(good[:2:2], "--tls-cert", cert, "--tls-key", key), exitOK, "ok: configuration, the resource follows from --listen\n; ok: issuer", ""},
 		"two issuers":     {[]string{"--issuer", idp.Issuer() + " http://" + gone}, exitFailure, "ok: configuration; ok: issuer " + idp.Issuer() + "\n", "error: load issuer metadata: ; " + down},

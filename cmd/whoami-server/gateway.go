@@ -56,7 +56,7 @@ func (o *options) parseGateway(wrong func(string, error)) {
 	}
 	cfg := &gateway.Config{Timeout: g.timeout, Assertion: g.assertion, Pass: g.pass}
 	next := "give the address of the MCP server, e.g. http://127.0.0.1:8000/mcp or http://unix:/run/notes.sock:/mcp"
-	if meant, ok := commandline.Address(g.upstream); ok && meant != g.upstream {
+	if meant, ok := commandline.Address(g.upstream); ok && meant != g.upstream && !strings.Contains(meant, "?") { // a query may hold a secret
 		next = "write " + meant
 	}
 	u, err := url.Parse(g.upstream)

@@ -10,6 +10,7 @@ import (
 	"mcp-login/internal/hint"
 	"mcp-login/internal/origin"
 	"mcp-login/internal/server"
+	"mcp-login/internal/server/gateway"
 )
 
 // listeners are where the server is reached.
@@ -96,5 +97,5 @@ func behind(cfg server.Config) string {
 	if cfg.Upstream == nil {
 		return ""
 	}
-	return ", upstream " + cfg.Upstream.Upstream.String()
+	return ", upstream " + gateway.Shown(cfg.Upstream.Upstream)
 }

@@ -99,6 +99,7 @@ func TestEachMistakeIsNamed(t *testing.T) {
 		"asked, with session": {append(issuer, "--forward-auth", "--trusted-proxy", "127.0.0.1", "--stateful"), "stateful: "},
 		"asked, with Cookie":  {append(issuer, "--forward-auth", "--trusted-proxy", "127.0.0.1", "--identity-header", "Cookie=sub"), "identity-header: header Cookie: it means something else\nhint: name headers"},
 		"asked, with time":    {append(issuer, "--forward-auth", "--trusted-proxy", "127.0.0.1", "--upstream-timeout", "9s"), "upstream-timeout: there is no upstream"},
+		"asked, with length":  {append(issuer, "--forward-auth", "--trusted-proxy", "127.0.0.1", "--identity-header", "Content-Length=sub"), "identity-header: header Content-Length: it means something else\nhint: name headers"},
 		"metadata of OpenID":  {[]string{"--issuer", "https://id.example/oidc/.well-known/openid-configuration"}, "hint: write --issuer https://id.example/oidc\n"},
 		"metadata of OAuth":   {[]string{"--issuer", "https://id.example/.well-known/oauth-authorization-server/oidc"}, "hint: write --issuer https://id.example/oidc\n"},
 		"dev address":         {[]string{"--dev", "--dev-listen", "3002"}, "dev-listen"},

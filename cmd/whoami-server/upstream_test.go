@@ -15,6 +15,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"golang.org/x/oauth2"
+
+	"mcp-login/test/real"
 )
 
 // notesServer is an MCP server with one tool, on both transports.
@@ -101,6 +103,25 @@ func TestUpstreamIsBelievedByItsAuthority(t *testing.T) {
 		if resp := a.call(t, a.token(t, "alice")); resp.StatusCode != http.StatusBadGateway {
 			t.Errorf("%s: %d", name, resp.StatusCode)
 		}
+	}
+}
+
+// The query of an upstream may hold a secret: no line has it.
+func TestTheQueryOfAnUpstreamIsNotShown(t *testing.T) {
+	gone := "http://" + real.FreeAddress(t) + "/mcp"
+	a := attack(t, "--upstream", gone+"?token=s3cret")
+	a.said.Await(t, `level=WARN .*no usable answer.*upstream=`+gone+` `)
+	a.said.Await(t, `listening on .*, upstream `+gone+`\n`)
+	said := a.said.String()
+	for _, args := range []string{"check --dev --upstream " + gone, "--dev --upstream http://u@h.example/mcp", "--dev --upstream h.example/mcp"} {
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), strings.Fields(args+"?token=s3cret"), noEnv, &stdout, &stderr); code == exitOK {
+			t.Errorf("%s: exit %d", args, code)
+		}
+		said += stdout.String() + stderr.String()
+	}
+	if strings.Contains(said, "s3cret") {
+		t.Error(said)
 	}
 }
 

@@ -55,7 +55,7 @@ type Config struct {
 // Check reports everything that is wrong with the configuration, joined into
 // one error; nil when [New] will accept it.
 func (c *Config) Check() error {
-	errs := []error{c.Config.Check(), CheckPage("install page", c.InstallPage), c.checkOperations()}
+	errs := []error{c.Config.Check(), CheckPage("install page", c.InstallPage), c.checkOperations(), (&gateway.Config{Identity: c.ForwardAuth}).CheckHeaders()}
 	if c.Upstream != nil {
 		errs = append(errs, c.Upstream.Check())
 	}

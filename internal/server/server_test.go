@@ -210,6 +210,7 @@ func TestEveryConfigMistakeIsReported(t *testing.T) {
 		"scope":             func(c *Config) { c.Scopes = []string{"a b"} },
 		`scope "`:           func(c *Config) { c.RequiredScopes = []string{`a"b`} },
 		"upstream":          func(c *Config) { c.Upstream = &gateway.Config{} },
+		"X_Forwarded_User":  func(c *Config) { c.ForwardAuth = []gateway.IdentityHeader{{Name: "X_Forwarded_User", Claim: "sub"}} },
 		"origin":            func(c *Config) { c.AllowedOrigins = []string{"https://h.example/"} },
 	}
 	for want, change := range tests {

@@ -42,7 +42,7 @@ func newUpstream(f *front, cfg *Config) (*upstream, error) {
 		u.sessions = f.ops.Bus
 		f.ops.Bus.HandleRequests(u.answerReplica)
 	}
-	u.at, u.sse = settings.Upstream.Redacted(), gateway.NamesSSE(settings.Upstream)
+	u.at, u.sse = gateway.Shown(settings.Upstream), gateway.NamesSSE(settings.Upstream)
 	u.seen, err = newUpstreamMetrics(f.ops.Metrics, f.log.With("upstream", u.at))
 	return u, err
 }

@@ -104,11 +104,19 @@ func CheckUpstream(u *url.URL) error {
 	case strings.ContainsAny(u.Path, " \t"):
 		return errors.New("upstream: one address, without blanks")
 	case u.User != nil || u.Fragment != "" || u.ForceQuery:
-		return fmt.Errorf("upstream %s: must have no user and no fragment", u.Redacted())
+		return fmt.Errorf("upstream %s: must have no user and no fragment", Shown(u))
 	case u.Host == unixHost && (u.Scheme != "http" || !socketPath.MatchString(u.Path)):
 		return errors.New("upstream: a Unix socket is written as http://unix:/FILE:/PATH")
 	}
 	return nil
+}
+
+// Shown is the address of an upstream as people and logs see it: without the query, which may
+// hold a secret.
+func Shown(upstream *url.URL) string {
+	shown := *upstream
+	shown.RawQuery, shown.ForceQuery = "", false
+	return shown.Redacted()
 }
 
 // Gateway carries requests to one upstream. Make one with [New]. It is safe for concurrent
