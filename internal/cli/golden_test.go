@@ -168,6 +168,8 @@ func TestExitCodesAreThoseOfTheDocs(t *testing.T) {
 		{t.Context(), account.ErrNoHandover, 2},
 		{ended, usageError{errors.New("x")}, 2},
 		{t.Context(), fmt.Errorf("x: %w", &upstream.Error{Err: errors.New("x"), Reason: upstream.Unreachable}), 3},
+		{t.Context(), &upstream.Error{Err: errors.New("x"), Reason: upstream.Refused, Status: 503}, 3},
+		{t.Context(), &upstream.Error{Err: errors.New("x"), Reason: upstream.Refused, Status: 500}, 1},
 		{t.Context(), &grant.Error{Op: "x", Err: discovery.ErrUnavailable}, 3},
 		{t.Context(), &grant.Error{Op: "x", Err: oauth.ErrLoginRequired}, 4},
 		{t.Context(), fmt.Errorf("x: %w", discovery.ErrUnavailable), 3},

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,7 +99,7 @@ func exitCode(ctx context.Context, err error) int {
 		return exitStore
 	case errors.Is(err, oauth.ErrLoginRequired), errors.Is(err, grant.ErrDenied), errors.Is(err, grant.ErrLoginTimeout), errors.Is(err, oauth.ErrNotFound):
 		return exitLogin
-	case errors.Is(err, discovery.ErrUnavailable), errors.Is(err, errFeed), errors.As(err, &remote) && remote.Reason == upstream.Unreachable:
+	case errors.Is(err, discovery.ErrUnavailable), errors.Is(err, errFeed), errors.As(err, &remote) && (remote.Reason == upstream.Unreachable || remote.Status == http.StatusServiceUnavailable):
 		return exitUnreachable
 	}
 	return exitFailure
