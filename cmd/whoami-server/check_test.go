@@ -56,6 +56,11 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
+	t.Setenv("WHOAMI_ISUER", "x")
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), append([]string{"check"}, good...), noEnv, &stdout, &stderr); code != exitOK || !strings.Contains(stderr.String(), "did you mean WHOAMI_ISSUER?") {
+		t.Errorf("what a start warns of: exit %d\nstderr: %s", code, &stderr)
+	}
 }
 
 // hasLines reports whether the lines of text, but for warnings of the log, begin like those of want.

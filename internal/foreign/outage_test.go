@@ -45,6 +45,11 @@ func TestAnOutageIsAFewLines(t *testing.T) {
 		if got := out.String(); strings.Count(got, "level=INFO") != 1 || !strings.Contains(got, `msg="the server answers again" failures=2890 duration_ms=28800000`) {
 			t.Errorf("at the end: %.300s", got)
 		}
+		o.Report(down) // too soon for a line, as is its end
+		o.Report(nil)
+		if got := out.String(); strings.Count(got, "level=INFO") != 1 {
+			t.Errorf("the end of what nothing was said of: %.300s", got)
+		}
 		<-time.After(time.Minute)
 		o.Report(down)
 		if got := strings.Count(out.String(), "level=WARN"); got != during+1 {

@@ -96,6 +96,10 @@ func TestGatewayCutsOffWhatWasCutOff(t *testing.T) {
 	l := startGateway(t, i, startUpstream(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		kind, silent := strings.CutPrefix(r.Header.Get("Mcp-Case"), "silent ")
+		if kind == "" {
+			<-r.Context().Done()
+			return
+		}
 		w.Header().Set("Content-Type", kind)
 		_, _ = io.WriteString(w, "data: {\n")
 		_ = http.NewResponseController(w).Flush()
@@ -119,6 +123,9 @@ func TestGatewayCutsOffWhatWasCutOff(t *testing.T) {
 		if _ = resp.Body.Close(); err == nil {
 			t.Errorf("%s: %q ends as if it were whole", kind, body)
 		}
+	}
+	if resp := post(t, l.clientFor(t, i, "alice"), l.url+"/mcp", pingMessage); resp.StatusCode != 504 || l.upstreamUp() {
+		t.Errorf("without any answer: %d, up %v", resp.StatusCode, l.upstreamUp())
 	}
 }
 

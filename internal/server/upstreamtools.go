@@ -39,14 +39,18 @@ func (t *toolNames) watch(resp *http.Response) {
 	}
 }
 
-// listed warns, once, of names that a whole list does not have.
+// listed warns, once, of names that a whole list does not have, whose pages come one by one.
 func (t *toolNames) listed(list []byte) {
-	if !bytes.Contains(list, []byte(`"tools"`)) || bytes.Contains(list, []byte(`"nextCursor"`)) {
+	if !bytes.Contains(list, []byte(`"tools"`)) {
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	missing := slices.DeleteFunc(t.unseen, func(name string) bool { return bytes.Contains(list, []byte(strconv.Quote(name))) })
+	t.unseen = slices.DeleteFunc(t.unseen, func(name string) bool { return bytes.Contains(list, []byte(strconv.Quote(name))) })
+	if bytes.Contains(list, []byte(`"nextCursor"`)) {
+		return
+	}
+	missing := t.unseen
 	if t.unseen = nil; len(missing) > 0 {
 		t.log.Warn("tool-scope names tools that are not in this caller's list; they protect nothing if they are misspelt",
 			slog.String("tools", strings.Join(missing, " ")))
