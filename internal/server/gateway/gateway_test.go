@@ -152,10 +152,11 @@ func TestOnlyNamedHeadersGoOn(t *testing.T) {
 	} {
 		client[name] = []string{value}
 	}
-	h, err := g.requestHeader(&Call{
+	call := Call{
 		Caller: bearer.Identity{Subject: "alice", Issuer: "https://i.example"}, Header: client,
 		Address: "192.0.2.1", RequestID: "r1", Session: "s1", Body: []byte("{}"),
-	})
+	}
+	h, err := g.requestHeader(&call)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,6 +174,10 @@ func TestOnlyNamedHeadersGoOn(t *testing.T) {
 	}
 	if len(h) != len(want) || strings.Contains(assertion, "FORGED") || assertion == "" {
 		t.Errorf("%d headers go on, want %d; the assertion is %q", len(h), len(want), assertion)
+	}
+	call.Session = ""
+	if h, err := g.requestHeader(&call); err != nil || h["Last-Event-Id"] != nil || h["Mcp-Session-Id"] != nil {
+		t.Errorf("without a session %v goes on, %v", h, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 // Headers that are read or written here.
 const (
 	headerSession      = "Mcp-Session-Id"
+	headerLastEvent    = "Last-Event-Id"
 	headerForwardedFor = "X-Forwarded-For"
 	headerRequestID    = "X-Request-Id"
 )
@@ -19,7 +20,7 @@ const (
 // passedHeaders go on beside those that begin with Mcp-, which the protocol may get more of.
 // A list of what must not go on could never be complete: there is no end of names by which
 // servers are told who calls.
-var passedHeaders = []string{"Accept", "Accept-Language", "Last-Event-Id", "User-Agent"}
+var passedHeaders = []string{"Accept", "Accept-Language", headerLastEvent, "User-Agent"}
 
 // maySend reports whether a client's header goes on. A name that some server might take
 // for another one, as Mcp-Session_Id, does not. [Config.Check] sees to it that none is ours.
@@ -54,6 +55,8 @@ func (g *Gateway) requestHeader(c *Call) (http.Header, error) {
 	h[headerRequestID] = []string{c.RequestID}
 	if c.Session != "" {
 		h[headerSession] = []string{c.Session}
+	} else { // an event of anybody's stream, as all are ours to the upstream
+		delete(h, headerLastEvent)
 	}
 	if c.Body != nil {
 		h["Content-Type"] = []string{"application/json"}
