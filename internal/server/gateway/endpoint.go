@@ -52,7 +52,7 @@ func (g *Gateway) SSE(ctx context.Context, c Call, requests *Requests) (resp *ht
 		return garbage(errors.Join(errEndpoint, err))
 	}
 	u, err := g.sse.Parse(named)
-	if err != nil || !origin.SafeRedirect(g.sse, u) || u.Fragment != "" || len(u.RequestURI()) > maxSealed {
+	if err != nil || !origin.SafeRedirect(g.sse, u) || u.Fragment != "" || len(u.RequestURI()) > maxSealed-maxReplica {
 		return garbage(errEndpoint)
 	}
 	resp.Body = lines

@@ -8,12 +8,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"mcp-login/bearer"
 )
 
 // Events of HTTP+SSE come as the upstream has written them, however long their lines are; only
@@ -73,6 +76,34 @@ func TestRequestsOfAStreamAreBounded(t *testing.T) {
 	q.End("1")
 	if err := q.Begin("2"); err != nil {
 		t.Errorf("after an answer: %v", err)
+	}
+}
+
+// An endpoint that is accepted opens again, with the name of a replica behind it.
+func TestLongEndpointsOpenAgain(t *testing.T) {
+	path := "/"
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", typeEvents)
+		_, _ = io.WriteString(w, "event: endpoint\ndata: "+path+"\n\n")
+	}))
+	defer upstream.Close()
+	g := newGateway(t, func(c *Config) { c.Upstream, _ = url.Parse(upstream.URL + "/mcp") })
+	accepted := 0
+	for n := maxSealed - maxReplica - 1; n <= maxSealed; n++ {
+		path = "/" + strings.Repeat("x", n-1)
+		resp, endpoint, err := g.SSE(t.Context(), Call{Caller: bearer.Identity{Subject: "alice"}}, &Requests{})
+		if err != nil {
+			continue
+		}
+		_ = resp.Body.Close()
+		accepted++
+		value := endpoint + strings.Repeat("r", maxReplica)
+		if _, got, ok := g.Open(HTTPWithSSE, "alice", g.Seal(NewNonce(), HTTPWithSSE, "alice", value)); !ok || got != value {
+			t.Errorf("an endpoint of %d bytes does not open", len(endpoint))
+		}
+	}
+	if accepted != 2 {
+		t.Errorf("%d of these lengths are accepted", accepted)
 	}
 }
 

@@ -25,6 +25,8 @@ const (
 	LeastSecret = 32
 	// maxSealed bounds what is sealed: an id of a session, or an address.
 	maxSealed = 2 << 10
+	// maxReplica is how much of that may be the name of a replica, behind an address.
+	maxReplica = 64
 )
 
 // derive returns a key of the secret for one purpose (RFC 5869).
