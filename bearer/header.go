@@ -16,8 +16,8 @@ const rpcHeaderMismatch = -32020
 // [ReadMessage] does. The error is for [Resource.Refuse].
 func CheckHeader(h http.Header) error { return Message{}.checkHeader(h) }
 
-// checkHeader refuses a header whose Mcp-Method or Mcp-Name say something else than the
-// message (MCP 2026-07-28, transports, standard headers): a server may decide by either.
+// checkHeader refuses a header whose Mcp-Method, Mcp-Name or Mcp-Protocol-Version say something
+// else than the message (MCP 2026-07-28, transports, standard headers): a server may decide by either.
 func (m Message) checkHeader(h http.Header) error {
 	for key, values := range h {
 		if len(values) > 1 && (strings.HasPrefix(key, "Mcp-") || key == "Last-Event-Id") {
@@ -44,6 +44,9 @@ func (m Message) checkHeader(h http.Header) error {
 // it, depends on the method: of one that is not known here its server judges Mcp-Name.
 func (m Message) headers() map[string]string {
 	h := map[string]string{"Mcp-Method": m.Method}
+	if m.Version != "" {
+		h["Mcp-Protocol-Version"] = m.Version
+	}
 	switch m.Method {
 	case "tools/call", "prompts/get":
 		h["Mcp-Name"] = m.Name

@@ -77,3 +77,29 @@ func TestMcpNameIsThatOfTheMethod(t *testing.T) {
 		t.Error("an answer has a name")
 	}
 }
+
+// The version of the header is that of the message, where both are there (MCP 2026-07-28,
+// transports, protocol version header).
+func TestVersionOfTheHeaderIsThatOfTheMessage(t *testing.T) {
+	const with = `{"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`
+	for _, c := range []struct {
+		body, header string
+		agree        bool
+	}{
+		{with, "2026-07-28", true},
+		{with, "", true},
+		{with, "2025-06-18", false},
+		{`{"method":"tools/list"}`, "2025-06-18", true},
+		{`{"method":"tools/list"}`, "2026-07-28", true},
+	} {
+		h := http.Header{"Content-Type": plain["Content-Type"]}
+		if c.header != "" {
+			h["Mcp-Protocol-Version"] = []string{c.header}
+		}
+		_, err := ReadMessage(h, []byte(c.body))
+		var refused *problem
+		if errors.As(err, &refused); (err == nil) != c.agree || refused != nil && refused.rpc != rpcHeaderMismatch {
+			t.Errorf("%s with %s: %v", c.body, c.header, err)
+		}
+	}
+}

@@ -54,8 +54,8 @@ var (
 // a tools/call must name its tool by one, and what has a method has no result and no error,
 // or it would be a request and an answer. The header must say that the body is
 // application/json, in UTF-8 if it says a charset, without a content coding, and its
-// Mcp-Method and Mcp-Name what the message says (MCP 2026-07-28, transports, standard
-// headers); none of all these may be there twice. The error is for [Resource.Refuse].
+// Mcp-Method, Mcp-Name and Mcp-Protocol-Version what the message says (MCP 2026-07-28,
+// transports, standard headers); none of all these may be there twice. The error is for [Resource.Refuse].
 func ReadMessage(h http.Header, body []byte) (Message, error) {
 	if !plainJSON(h) {
 		return Message{}, &problem{

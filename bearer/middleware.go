@@ -26,7 +26,8 @@ const (
 // With [Config.ToolScopes] each POST, and each request with a body, must be one JSON-RPC message, which is read
 // whole, at most 4 MiB of it, before next gets the same bytes: a client asks for more
 // scopes because of a 403, not because of an error in JSON-RPC. A message that two
-// readers could read differently is 400 or 415, see [ReadMessage].
+// readers could read differently is 400 or 415, see [ReadMessage], and so is the header of a
+// request without one, see [CheckHeader].
 //
 // A browser's preflight has no token by design and is answered for every page (Fetch
 // standard, CORS): no browser sends a bearer token by itself. Whether Host and Origin
@@ -82,8 +83,11 @@ func allowPages(w http.ResponseWriter, r *http.Request) bool {
 // readForTool reads the message of a request, if tools have scopes, and returns why its
 // sender may not send it. r gets the bytes that were read.
 func (p *Resource) readForTool(w http.ResponseWriter, r *http.Request, id Identity) error {
-	if len(p.cfg.ToolScopes) == 0 || r.Method != http.MethodPost && r.ContentLength == 0 {
+	switch {
+	case len(p.cfg.ToolScopes) == 0:
 		return nil
+	case r.Method != http.MethodPost && r.ContentLength == 0:
+		return CheckHeader(r.Header)
 	}
 	body, err := readWhole(w, r)
 	if err != nil {

@@ -173,8 +173,13 @@ func TestMiddlewareReadsTheMessageForItsTool(t *testing.T) {
 			t.Errorf("a call by %s: %d", method, resp.StatusCode)
 		}
 	}
-	if resp := call(h, "GET", "/mcp", poor, ""); resp.StatusCode != 200 {
-		t.Errorf("GET: %d", resp.StatusCode)
+	for _, method := range []string{"GET", "DELETE"} {
+		if resp := call(h, method, "/mcp", poor, "", "Mcp-Session-Id", "s", "Last-Event-Id", "1"); resp.StatusCode != 200 {
+			t.Errorf("%s: %d", method, resp.StatusCode)
+		}
+		if resp := call(h, method, "/mcp", poor, "", "Mcp-Method", "tools/call"); resp.StatusCode != 400 {
+			t.Errorf("%s that speaks of a message: %d", method, resp.StatusCode)
+		}
 	}
 }
 

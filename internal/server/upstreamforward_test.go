@@ -78,6 +78,7 @@ func TestGatewayForwardsExactlyWhatItHasJudged(t *testing.T) {
 		"another charset":    {pingMessage, []string{"Content-Type", "application/json; charset=utf-16"}, 415},
 		"a form":             {pingMessage, []string{"Content-Type", "text/plain"}, 415},
 		"another Mcp-Method": {pingMessage, []string{"Mcp-Method", "tools/call"}, 400},
+		"another version":    {task, []string{"Mcp-Protocol-Version", "2025-06-18"}, 400},
 		"another Mcp-Name":   {strings.Replace(call, "delete", "read", 1), []string{"Mcp-Name", "delete"}, 400},
 	} {
 		if resp := post(t, alice, l.url+"/mcp", c.body, c.header...); resp.StatusCode != c.want {
