@@ -62,7 +62,11 @@ func New(cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// chooseBackend makes the backend, which --forward-auth has none of: it judges, and serves nothing.
 func (s *Server) chooseBackend(cfg *Config) error {
+	if cfg.ForwardAuth != nil {
+		return nil
+	}
 	if cfg.Upstream != nil {
 		u, err := newUpstream(s.front, cfg)
 		if err != nil {
