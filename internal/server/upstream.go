@@ -83,11 +83,14 @@ func (u *upstream) post(w http.ResponseWriter, r *http.Request, id bearer.Identi
 		return
 	}
 	s, ok := u.session(w, r, id)
+	if !ok {
+		return
+	}
 	switch c := u.call(r, id, s, in.body); {
-	case !ok:
 	// Without a session the upstream knows one caller only, us: what is about an id may be
 	// about somebody else's.
 	case s.upstream == "" && in.Method == "":
+		recordReason(r.Context(), errNoQuestion)
 		problem{http.StatusBadRequest, "invalid_request", "An answer is for a question in a session, and this one names none."}.write(w)
 	case s.upstream == "" && (in.Method == string(mcp.MethodNotificationCancelled) || in.Method == string(mcp.MethodNotificationProgress)):
 		w.WriteHeader(http.StatusAccepted) // who wants no answer ends the request

@@ -60,6 +60,9 @@ func TestGatewayLogLeadsToTheCure(t *testing.T) {
 	}
 	send("", "upstream: no MCP endpoint at "+base+"/mcp; write its path into --upstream")
 	send("of-another-secret", "replicas need the same")
+	if resp := post(t, c, l.url+"/mcp", `{"jsonrpc":"2.0","id":1,"result":{}}`); resp.StatusCode != 400 || !strings.Contains(log.String(), "an answer without a session") {
+		t.Errorf("an answer: %d, the log has %s", resp.StatusCode, &log)
+	}
 	answer.Store(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	send("", "gives no usable answer")
 	answer.Store(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // half an answer

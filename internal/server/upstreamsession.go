@@ -23,6 +23,9 @@ type upstreamSession struct {
 // secret.
 var errNotSealedHere = errors.New("the session is not this caller's, or not of this --gateway-secret-file: without one it ends with the process, and replicas need the same")
 
+// errNoQuestion is for the log: the client has lost its session, or the upstream has none.
+var errNoQuestion = errors.New("an answer without a session: the upstream asks clients, for which it needs sessions")
+
 // session returns the session that a request names, or none, or answers itself and returns
 // false. An id that was sealed for somebody else is answered like one that does not exist,
 // whatever the method. In 2026-07-28 there are no sessions, and an id means nothing.
@@ -43,7 +46,7 @@ func (u *upstream) session(w http.ResponseWriter, r *http.Request, id bearer.Ide
 // has too many. A store that does not answer is no reason to refuse: whose a session is does
 // not depend on it.
 func (u *upstream) count(ctx context.Context, s upstreamSession) (bool, error) {
-	if s.sealed == "" {
+	if s.nonce == (gateway.Nonce{}) {
 		return true, nil
 	}
 	user, name := s.owner.user(), s.owner.session(s.nonce.String())
@@ -66,7 +69,7 @@ func (u *upstream) counted(w http.ResponseWriter, r *http.Request, s upstreamSes
 
 // begin passes initialize on, and names the caller's new session if there is one.
 func (u *upstream) begin(w http.ResponseWriter, r *http.Request, id bearer.Identity, in incoming) {
-	s := upstreamSession{owner: u.principal(id), nonce: gateway.NewNonce(), sealed: "new"}
+	s := upstreamSession{owner: u.principal(id), nonce: gateway.NewNonce()}
 	if !u.counted(w, r, s) {
 		return
 	}
@@ -87,7 +90,7 @@ func (u *upstream) begin(w http.ResponseWriter, r *http.Request, id bearer.Ident
 
 // forget ends the count of a session. The request may have ended meanwhile.
 func (u *upstream) forget(r *http.Request, s upstreamSession) {
-	if s.sealed == "" {
+	if s.nonce == (gateway.Nonce{}) {
 		return
 	}
 	_, err := u.sessions.End(context.WithoutCancel(r.Context()), s.owner.user(), s.owner.session(s.nonce.String()))
