@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -211,6 +212,39 @@ func TestFuzzTargetsAreRun(t *testing.T) {
 	}
 	if found < 10 {
 		t.Errorf("only %d files with fuzz targets", found)
+	}
+}
+
+// Every benchmark beside the code is compared by the workflow, and in the command of the page.
+func TestBenchmarksAreCompared(t *testing.T) {
+	lists := map[string]string{"bench.yml": string(readFile(t, "../.github/workflows/bench.yml")), "performance.md": string(readFile(t, "../docs/evidence/performance.md"))}
+	for _, file := range sources(t) {
+		folder := filepath.ToSlash(filepath.Dir(file))
+		if !within(folder, "../internal") && !within(folder, "../bearer") || !strings.HasSuffix(file, "_test.go") || !strings.Contains("\n"+string(readFile(t, file)), "\nfunc Benchmark") {
+			continue
+		}
+		for name, text := range lists {
+			if given := "." + strings.TrimPrefix(folder, ".."); !strings.Contains(text, " "+given) && !strings.Contains(text, " ./"+path.Dir(given)+"/...") {
+				t.Errorf("%s: benchmarks of %s are not there", name, given)
+			}
+		}
+	}
+}
+
+// Every package that .ci/run installs is one whose absence it sees.
+func TestPartsThatAreMissingAreSeen(t *testing.T) {
+	text := string(readFile(t, "../.ci/run"))
+	_, looked, _ := strings.Cut(text, "  for p in ")
+	looked, _, _ = strings.Cut(looked, ";")
+	_, installed, _ := strings.Cut(text, "--no-install-recommends ")
+	installed, _, _ = strings.Cut(installed, " >")
+	for _, name := range strings.Fields(installed) {
+		if !slices.ContainsFunc(strings.Fields(looked), func(p string) bool { return strings.HasPrefix(p, name) || strings.HasPrefix(name, p) }) {
+			t.Errorf("%s: nothing of it is looked for", name)
+		}
+	}
+	if len(strings.Fields(installed)) < 5 {
+		t.Error("no packages are found")
 	}
 }
 
