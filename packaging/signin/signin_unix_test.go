@@ -4,6 +4,7 @@ package main
 
 import (
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -138,4 +139,29 @@ func TestThePersonsOwnIsLeftAlone(t *testing.T) {
 	if files, err := os.ReadDir(mine); err != nil || len(files) != 1 {
 		t.Error(files, err)
 	}
+}
+
+// A server that listens for itself has a port that nobody else is given meanwhile: the driver
+// holds it for as long as the server runs.
+func TestThePortOfAServerIsHeld(t *testing.T) {
+	server := filepath.Join(t.TempDir(), "server")
+	script := "#!/bin/sh\nexec " + binary.Build(t, "whoami-server") + ` --listen "127.0.0.1:$PORT" --resource "$RESOURCE" --issuer "$ISSUER"` + "\n"
+	if err := os.WriteFile(server, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(t.Context(), server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host := strings.TrimSuffix(strings.TrimPrefix(s.endpoint, "http://"), "/mcp")
+	if free, err := net.ListenPacket("udp4", host); err == nil {
+		_ = free.Close()
+		t.Errorf("%s is not held", host)
+	}
+	s.close()
+	free, err := net.ListenPacket("udp4", host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = free.Close()
 }

@@ -15,6 +15,7 @@ import (
 	"mcp-login/bearer"
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/server"
+	"mcp-login/test/real"
 )
 
 // stage is the provider and the server, on loopback.
@@ -22,14 +23,21 @@ type stage struct {
 	provider *devidp.Server
 	endpoint string
 	stop     func() // ends the server
+	release  func() // lets others have its port
 }
 
 // open starts both on free ports. The provider knows the server's address as a resource. The
 // server is program, unless that is "".
 func open(ctx context.Context, program string) (*stage, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	// A program listens for itself, on a port that nobody else is given meanwhile.
+	port, release, err := real.HoldPort()
 	if err != nil {
+		return nil, err
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		release()
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	resource := &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/mcp"}
@@ -38,9 +46,10 @@ func open(ctx context.Context, program string) (*stage, error) {
 		Faults: devidp.Faults{DeviceInterval: 1}, // seconds; without it 5
 	})
 	if err != nil {
+		release()
 		return nil, errors.Join(fmt.Errorf("start the provider: %w", err), ln.Close())
 	}
-	s := &stage{provider: provider, endpoint: resource.String()}
+	s := &stage{provider: provider, endpoint: resource.String(), release: release}
 	if program == "" {
 		err = s.whoami(resource, ln)
 	} else {
@@ -48,6 +57,7 @@ func open(ctx context.Context, program string) (*stage, error) {
 		err = s.start(ctx, program, resource.Host)
 	}
 	if err != nil {
+		release()
 		_ = ln.Close()
 		return nil, errors.Join(fmt.Errorf("start the server: %w", err), provider.Close())
 	}
@@ -105,6 +115,7 @@ func (s *stage) start(ctx context.Context, program, host string) error {
 
 func (s *stage) close() {
 	s.stop()
+	s.release()
 	_ = s.provider.Close()
 }
 

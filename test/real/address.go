@@ -23,6 +23,16 @@ func FreeAddress(t testing.TB) string {
 // in one that tests another package, because the test holds the UDP port of that number.
 func FreePort(t testing.TB) int {
 	t.Helper()
+	port, release, err := HoldPort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	return port
+}
+
+// HoldPort is [FreePort] where there is no test: nobody else gets the port until release.
+func HoldPort() (port int, release func(), err error) {
 	given := firstGiven()
 	for range 100 {
 		port := given/2 + rand.IntN(given-given/2)
@@ -36,11 +46,9 @@ func FreePort(t testing.TB) int {
 			continue
 		}
 		_ = l.Close()
-		t.Cleanup(func() { _ = held.Close() })
-		return port
+		return port, func() { _ = held.Close() }, nil
 	}
-	t.Fatalf("no port below %d is free", given)
-	return 0
+	return 0, nil, fmt.Errorf("no port below %d is free", given)
 }
 
 func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
