@@ -112,7 +112,15 @@ func TestGatewayNeverSendsAMessageTwice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &httptest.Server{Listener: listener, Config: &http.Server{Handler: up}}
+	idle, closed := make(chan net.Conn, 10), make(chan struct{}, 10)
+	srv := &httptest.Server{Listener: listener, Config: &http.Server{Handler: up, ConnState: func(c net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateIdle:
+			idle <- c
+		case http.StateClosed:
+			closed <- struct{}{}
+		}
+	}}}
 	srv.Start()
 	t.Cleanup(srv.Close)
 	l := startGateway(t, i, srv.URL, nil)
@@ -126,8 +134,12 @@ func TestGatewayNeverSendsAMessageTwice(t *testing.T) {
 		if got := <-up.bodies; got != body || len(up.bodies) != 0 {
 			t.Errorf("call %d: %q, and %d more", k, got, len(up.bodies))
 		}
-		if want == 200 && k == 2 {
-			srv.CloseClientConnections()
+		if want != 200 {
+			continue
+		}
+		if c := <-idle; k == 2 {
+			_ = c.(*net.TCPConn).CloseWrite()
+			<-closed // by the gateway, which has seen the end
 		}
 	}
 	srv.Close()

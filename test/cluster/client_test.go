@@ -171,6 +171,9 @@ func (s *stateful) close() {}
 // stream calls on HTTP+SSE. It may be used by several goroutines at a time.
 type stream struct {
 	*user
+	// once says that no call may run twice: one that was refused for a moment is not sent again
+	// before it is sure that no answer comes.
+	once bool
 
 	mu       sync.Mutex
 	endpoint string
@@ -282,7 +285,7 @@ func (s *stream) call(ctx context.Context, id int) error {
 	// What was refused for a moment may have been taken all the same: then the
 	// answer comes, and there is no need to ask twice.
 	patience := answerTimeout
-	if err != nil {
+	if err != nil && !s.once {
 		patience = 200 * time.Millisecond
 	}
 	select {

@@ -79,7 +79,7 @@ func clientsOf(ctx context.Context, t *testing.T, c *cluster, legacy bool) (all 
 		of := []caller{&stateful{user: p}, stateless{p}, newBridged(t, p, "/mcp")}
 		if legacy {
 			bridge := newBridged(t, p, "/sse")
-			of = append(of, &stream{user: p}, bridge, bridge) // two calls at a time
+			of = append(of, &stream{user: p, once: true}, bridge, bridge) // two calls at a time
 		}
 		for _, x := range of {
 			if err := x.restart(ctx); err != nil {
