@@ -243,9 +243,9 @@ type monitor struct {
 	alerts  []string
 }
 
-// hurried are the times of the alerts and the dashboard, for a Prometheus that looks four
-// times a second.
-var hurried = strings.NewReplacer("[5m]", "[3s]", "$__rate_interval", "3s")
+// hurried are the times of the alerts and the dashboard, for a Prometheus that looks once
+// a second.
+var hurried = strings.NewReplacer("[5m]", "[5s]", "$__rate_interval", "5s")
 
 // monitored starts Prometheus with the files that are for it, hurried.
 func monitored(t *testing.T, targets ...string) *monitor {
@@ -264,7 +264,7 @@ func monitored(t *testing.T, targets ...string) *monitor {
 	if !strings.Contains(config, example) {
 		t.Fatal("no target in the configuration")
 	}
-	write("prometheus.yaml", "global: {scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 250ms}\n"+
+	write("prometheus.yaml", "global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 250ms}\n"+
 		strings.Replace(config, example, `["`+strings.Join(targets, `","`)+`"]`, 1))
 	m := &monitor{address: "http://" + real.Prometheus(t, filepath.Join(folder, "prometheus.yaml")).Address}
 	binary.Until(t, "Prometheus", func() bool { return get(m.address+"/-/ready", nil) == nil })
