@@ -57,36 +57,3 @@ func ExampleNew() {
 	// Bearer resource_metadata="http://127.0.0.1:3001/.well-known/oauth-protected-resource/mcp",
 	//   scope="openid"
 }
-
-// A verifier of one's own, for tokens that neither JWT verification nor
-// userinfo nor introspection can judge.
-func ExampleVerifier() {
-	var verify bearer.Verifier = func(_ context.Context, token string) (bearer.Identity, error) {
-		if token != "the-one-good-token" {
-			return bearer.Identity{}, bearer.ErrInvalidToken
-		}
-		return bearer.Identity{Subject: "alice", Issuer: "https://id.example", Scopes: []string{"notes:read"}}, nil
-	}
-	handler, err := server.New(server.Config{
-		MCP: notes(),
-		Config: bearer.Config{
-			Resource: &url.URL{Scheme: "http", Host: "127.0.0.1:3001", Path: "/mcp"}, Issuer: "https://id.example",
-			ToolScopes: map[string][]string{"list_notes": {"notes:read"}}, Verify: verify,
-		},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	for _, token := range []string{"the-one-good-token", "another"} {
-		r := httptest.NewRequest("POST", "http://127.0.0.1:3001/mcp",
-			strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_notes"}}`))
-		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set("Authorization", "Bearer "+token)
-		resp := httptest.NewRecorder()
-		handler.ServeHTTP(resp, r)
-		fmt.Println(resp.Code, strings.Contains(resp.Body.String(), "notes of alice"))
-	}
-	// Output:
-	// 200 true
-	// 401 false
-}
