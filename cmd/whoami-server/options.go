@@ -317,7 +317,7 @@ func (o *options) checkOthers(wrong func(string, error)) {
 
 // leaves takes joined errors apart.
 func leaves(err error) (all []error) {
-	joined, ok := err.(interface{ Unwrap() []error }) //nolint:errorlint // it is made by errors.Join
+	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return []error{err}
 	}

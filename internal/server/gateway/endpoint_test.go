@@ -52,7 +52,7 @@ func TestTheFirstEventOfHTTPSSEHasItsTime(t *testing.T) {
 			return ours, nil
 		}
 		start := time.Now()
-		_, _, err := g.SSE(t.Context(), Call{Method: http.MethodGet}, &Requests{}) //nolint:bodyclose // there is none
+		_, _, err := g.SSE(t.Context(), Call{Method: http.MethodGet}, &Requests{})
 		var failure *Failure
 		if took := time.Since(start); !errors.As(err, &failure) || failure.Outcome != Garbage || took != endpointTime {
 			t.Errorf("%v after %s", err, took)
