@@ -27,7 +27,9 @@ func (o *options) parseForwardAuth(wrong func(string, error)) {
 	}
 	told := gateway.Config{}
 	o.parseIdentity(&told, wrong)
-	wrong(headersHint, told.CheckHeaders())
+	for _, err := range leaves(told.CheckHeaders()) {
+		wrong(headersHint, err)
+	}
 	if o.config.ForwardAuth = told.Identity; told.Identity == nil {
 		o.config.ForwardAuth = gateway.DefaultIdentity()
 	}

@@ -83,7 +83,9 @@ func (o *options) parseGateway(wrong func(string, error)) {
 	}
 	o.refuseOfWhoami(wrong)
 	if err := cfg.Check(); err != nil {
-		wrong(headersHint, err)
+		for _, err := range leaves(err) {
+			wrong(headersHint, err)
+		}
 		return
 	}
 	o.config.Upstream = cfg

@@ -107,3 +107,17 @@ func TestOnlyTheUpstreamsOwnFailuresAreAnOutage(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// An upstream that is protected already is named as that, whose cure is another address.
+func TestGatewayBeforeAnotherGateway(t *testing.T) {
+	i := issuer.Start(t)
+	var log binary.Output
+	inner := startGateway(t, i, startUpstream(t, sdkUpstream()), nil)
+	outer := startGateway(t, i, inner.url, func(c *Config) { c.Log = log.Logger() })
+	if resp := post(t, outer.clientFor(t, i, "alice"), outer.url+"/mcp", initialize); resp.StatusCode != 502 {
+		t.Errorf("%d", resp.StatusCode)
+	}
+	if said := log.String(); !strings.Contains(said, "write the address of the server behind that gateway into --upstream") {
+		t.Errorf("the log says %s", said)
+	}
+}

@@ -120,7 +120,8 @@ func (u *upstream) note(ctx context.Context, replica string, p posted) acceptanc
 		}
 		return outcome
 	}
-	if p.Over { // nobody waits for that
+	// Nobody waits for that. Should it overtake its own Begin, a stop waits in vain, and ends.
+	if p.Over {
 		go ask()
 		return accepted
 	}

@@ -35,7 +35,8 @@ func (t *toolNames) watch(resp *http.Response) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.unseen) > 0 && resp.StatusCode == http.StatusOK {
-		resp.Body = &toolList{ReadCloser: resp.Body, names: t}
+		events := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
+		resp.Body = &toolList{ReadCloser: resp.Body, names: t, events: events}
 	}
 }
 
@@ -59,8 +60,9 @@ func (t *toolNames) listed(list []byte) {
 
 type toolList struct {
 	io.ReadCloser
-	names *toolNames
-	seen  []byte
+	names  *toolNames
+	events bool
+	seen   []byte
 }
 
 // Read implements io.Reader.
@@ -68,8 +70,11 @@ func (l *toolList) Read(p []byte) (int, error) {
 	n, err := l.ReadCloser.Read(p)
 	if len(l.seen) < maxToolList {
 		l.seen = append(l.seen, p[:n]...)
-		if errors.Is(err, io.EOF) {
+		// An event is looked at before it is passed on: the client asks for the next page at once.
+		whole := l.events && (bytes.HasSuffix(l.seen, []byte("\n\n")) || bytes.HasSuffix(l.seen, []byte("\n\r\n")))
+		if whole || errors.Is(err, io.EOF) {
 			l.names.listed(l.seen)
+			l.seen = l.seen[:0]
 		}
 	}
 	return n, err
