@@ -56,6 +56,18 @@ const (
 	tooManyAtATime acceptance = "busy"
 )
 
+// acceptanceOf is what became of a message by whether it may begin: the stream of a session
+// that is closed is about to end.
+func acceptanceOf(err error) acceptance {
+	switch {
+	case err == nil:
+		return accepted
+	case errors.Is(err, errTooManyAtATime):
+		return tooManyAtATime
+	}
+	return noSuchSession
+}
+
 // legacySessions are the HTTP+SSE sessions whose stream this process holds.
 type legacySessions struct {
 	mu   sync.Mutex
@@ -94,15 +106,6 @@ func (s *whoami) newSessionID() string {
 // serveSSE opens an HTTP+SSE stream for the caller and writes to it until the
 // client leaves or the server stops.
 func (s *whoami) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	if r.Method != http.MethodGet {
-		methodNotAllowed(w, "GET")
-		return
-	}
-	done, ok := s.openStream(w, ownerOf(id), "sse")
-	if !ok {
-		return
-	}
-	defer done()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	session := &legacySession{
@@ -153,17 +156,9 @@ func (s *whoami) pump(session *legacySession, stream eventStream) error {
 	}
 }
 
-// serveMessages takes a client's message on an HTTP+SSE session. A session of
+// serveMessage takes a client's message on an HTTP+SSE session. A session of
 // somebody else is answered like one that does not exist.
-func (s *whoami) serveMessages(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
-	}
-	in, ok := s.receive(w, r, id)
-	if !ok {
-		return
-	}
+func (s *whoami) serveMessage(w http.ResponseWriter, r *http.Request, id bearer.Identity, in incoming) {
 	session := r.URL.Query().Get("sessionId")
 	outcome, err := s.deliver(r.Context(), session, id, in)
 	if err != nil {
@@ -172,14 +167,15 @@ func (s *whoami) serveMessages(w http.ResponseWriter, r *http.Request, id bearer
 		return
 	}
 	if outcome != accepted {
-		refuseMessage(w, outcome)
+		refuseMessage(w, r, outcome)
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
 }
 
 // refuseMessage answers a message that was not accepted.
-func refuseMessage(w http.ResponseWriter, outcome acceptance) {
+func refuseMessage(w http.ResponseWriter, r *http.Request, outcome acceptance) {
+	recordReason(r.Context(), fmt.Errorf("message of a session: %s", outcome))
 	if outcome == tooManyAtATime {
 		tooMany(w, 1, "too_many_messages", "Too many messages of this session are being answered.")
 		return
@@ -209,12 +205,9 @@ func (s *whoami) acceptMessage(session string, id bearer.Identity, message []byt
 		held.release()
 		return noSuchSession
 	}
-	if err := l.enter(); err != nil {
+	if outcome := acceptanceOf(l.enter()); outcome != accepted {
 		held.release()
-		if errors.Is(err, errTooManyAtATime) {
-			return tooManyAtATime
-		}
-		return noSuchSession // its stream ends
+		return outcome
 	}
 	go func() {
 		defer l.exit()

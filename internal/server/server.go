@@ -99,8 +99,8 @@ func (s *Server) mount(cfg *Config) error {
 			s.routes[prefix+pathForwardAuth] = route{"forward-auth", onlyGET(s.forwardAuth(cfg.ForwardAuth))}
 		} else {
 			s.routes[prefix+pathMCP] = route{"mcp", s.endpoint(s.resource, s.backend.serveStreamable)}
-			s.routes[prefix+pathSSE] = route{"sse", s.endpoint(s.legacyResource, s.backend.serveSSE)}
-			s.routes[prefix+pathMessages] = route{"messages", s.endpoint(s.legacyResource, s.backend.serveMessages)}
+			s.routes[prefix+pathSSE] = route{"sse", s.endpoint(s.legacyResource, s.serveSSE)}
+			s.routes[prefix+pathMessages] = route{"messages", s.endpoint(s.legacyResource, s.serveMessages)}
 		}
 		s.routes[metadataPath+prefix+pathMCP] = route{"resource-metadata", s.public(main.ServeHTTP)}
 		s.routes[metadataPath+prefix+pathSSE] = route{"resource-metadata-sse", s.public(legacy.ServeHTTP)}

@@ -22,7 +22,7 @@ type upstream struct {
 	*front
 	gateway  *gateway.Gateway
 	sessions SessionStore
-	requests sync.Map // *gateway.Requests of the streams of HTTP+SSE that are open here, by nonce
+	requests sync.Map // *openRequests of the streams of HTTP+SSE that are open here, by nonce
 	seen     *upstreamMetrics
 	tools    *toolNames
 	at       string // its address, for the log

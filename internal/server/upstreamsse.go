@@ -3,11 +3,10 @@ package server
 import (
 	"context"
 	stdjson "encoding/json"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -15,21 +14,46 @@ import (
 	"mcp-login/internal/server/gateway"
 )
 
+// openRequests are those of a session of HTTP+SSE that are not answered yet: answers come on
+// its stream, which must not end before them.
+type openRequests struct {
+	underWay
+
+	lock sync.Mutex
+	ids  map[string]struct{} // see [gateway.RequestID]
+}
+
+// begin is enter for a request, before it is sent.
+func (q *openRequests) begin(id string) error {
+	if err := q.enter(); err != nil {
+		return err
+	}
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	if _, twice := q.ids[id]; twice {
+		q.exit()
+	}
+	q.ids[id] = struct{}{}
+	return nil
+}
+
+// end is exit for a request that is answered, or never will be.
+func (q *openRequests) end(id string) {
+	q.lock.Lock()
+	defer q.lock.Unlock()
+	if _, begun := q.ids[id]; begun {
+		delete(q.ids, id)
+		q.exit()
+	}
+}
+
 // serveSSE opens a stream of HTTP+SSE. Its session is the address that the upstream
 // names for messages, and the replica that holds the stream.
 func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	if r.Method != http.MethodGet {
-		methodNotAllowed(w, "GET")
-		return
-	}
-	done, ok := u.openStream(w, ownerOf(id), "sse")
-	if !ok {
-		return
-	}
-	defer done()
-	c, endpoint, requests := u.call(r, id, upstreamSession{}, nil), "", &gateway.Requests{Limit: min(maxInFlight, u.ops.MaxCalls)}
+	requests := &openRequests{underWay: underWay{limit: min(maxInFlight, u.ops.MaxCalls)}, ids: make(map[string]struct{})}
+	c, endpoint := u.call(r, id, upstreamSession{}, nil), ""
 	resp, ok := u.send(w, r, nil, func() (resp *http.Response, err error) { //nolint:bodyclose // relay closes it
-		resp, endpoint, err = u.gateway.SSE(r.Context(), c, requests)
+		resp, endpoint, err = u.gateway.SSE(r.Context(), c, requests.end)
 		return resp, err
 	})
 	if !ok {
@@ -44,24 +68,23 @@ func (u *upstream) serveSSE(w http.ResponseWriter, r *http.Request, id bearer.Id
 	defer u.requests.Delete(nonce.String())
 	stop, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	// What is being answered is waited for, nothing new is taken.
-	defer context.AfterFunc(u.streams, func() { requests.Close(cancel) })()
+	defer context.AfterFunc(u.streams, func() {
+		// What is being answered is waited for, nothing new is taken.
+		idle, _ := requests.close()
+		select {
+		case <-idle:
+			cancel()
+		case <-stop.Done():
+		}
+	})()
 	u.relay(w, r, c, &gateway.Relay{
 		First: "event: endpoint\ndata: " + u.layout.prefix + pathMessages + "?sessionId=" + session + "\n\n",
 		Stop:  stop,
 	}, resp)
 }
 
-// serveMessages passes a message of HTTP+SSE on, whichever process holds its stream.
-func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
-	if r.Method != http.MethodPost {
-		methodNotAllowed(w, "POST")
-		return
-	}
-	in, ok := u.receive(w, r, id)
-	if !ok {
-		return
-	}
+// serveMessage passes a message of HTTP+SSE on, whichever process holds its stream.
+func (u *upstream) serveMessage(w http.ResponseWriter, r *http.Request, id bearer.Identity, in incoming) {
 	defer in.release()
 	nonce, sealed, ok := u.gateway.Open(gateway.HTTPWithSSE, u.principal(id).key(), r.URL.Query().Get("sessionId"))
 	if !ok {
@@ -75,8 +98,7 @@ func (u *upstream) serveMessages(w http.ResponseWriter, r *http.Request, id bear
 	asks := in.Method != "" && p.Request != "" && !cancels
 	if asks {
 		if outcome := u.note(r.Context(), replica, p); outcome != accepted {
-			recordReason(r.Context(), fmt.Errorf("request of a session: %s", outcome))
-			refuseMessage(w, outcome)
+			refuseMessage(w, r, outcome)
 			return
 		}
 	}
@@ -134,18 +156,12 @@ func (u *upstream) noteHere(p posted, otherwise acceptance) acceptance {
 	if !held {
 		return otherwise
 	}
-	requests := value.(*gateway.Requests)
+	requests := value.(*openRequests)
 	if p.Over {
-		requests.End(p.Request)
+		requests.end(p.Request)
 		return accepted
 	}
-	switch err := requests.Begin(p.Request); {
-	case errors.Is(err, gateway.ErrTooManyRequests):
-		return tooManyAtATime
-	case err != nil:
-		return noSuchSession
-	}
-	return accepted
+	return acceptanceOf(requests.begin(p.Request))
 }
 
 // answerReplica takes note of what is posted at another replica.

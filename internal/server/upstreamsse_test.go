@@ -165,7 +165,7 @@ func TestGatewaySessionHasSoManyRequests(t *testing.T) {
 	for _, want := range []struct {
 		id     string
 		status int
-	}{{"1", 202}, {long, 202}, {"3", 429}} {
+	}{{"1", 202}, {"1", 202}, {long, 202}, {"3", 429}} {
 		if got := call(want.id); got != want.status {
 			t.Errorf("%.20s: %d, want %d", want.id, got, want.status)
 		}

@@ -21,7 +21,8 @@
 // with its owner (seal.go): another caller's is no id at all. So every process with the
 // same secret knows all sessions, and none has to keep them. HTTP+SSE is the same with the
 // address that its first event names (endpoint.go). Its answers come on the stream, which
-// reads their ids: one that is to stop ends when all requests are answered (requests.go).
+// reads their ids (requestid.go): one that is to stop ends when package server has no request
+// that is not answered.
 //
 // The keys of assertions follow from the same secret and the day (keys.go).
 // docs/decisions/0018-sealed-sessions.md says why.

@@ -31,9 +31,9 @@ var (
 // SSE opens a stream of HTTP+SSE (MCP 2024-11-05, transports). endpoint is what its first
 // event names: the address that takes messages, which must be of the upstream's own origin,
 // or callers would be sent elsewhere. The event itself is taken out of the stream. It is ""
-// for an answer that is no stream. What the stream answers ends in requests, once the event
-// was passed on.
-func (g *Gateway) SSE(ctx context.Context, c Call, requests *Requests) (resp *http.Response, endpoint string, err error) {
+// for an answer that is no stream. answered is called with the id of each request, as
+// [RequestID] has it, that the stream has answered, once the event was passed on.
+func (g *Gateway) SSE(ctx context.Context, c Call, answered func(id string)) (resp *http.Response, endpoint string, err error) {
 	resp, err = g.send(ctx, g.sse, &c, true)
 	if err != nil || resp.StatusCode >= 300 {
 		return resp, "", err
@@ -45,7 +45,7 @@ func (g *Gateway) SSE(ctx context.Context, c Call, requests *Requests) (resp *ht
 	if mediaType(resp) != typeEvents {
 		return garbage(errEndpoint)
 	}
-	lines := &eventLines{r: bufio.NewReaderSize(resp.Body, lineBuffer), Closer: resp.Body, requests: requests}
+	lines := &eventLines{r: bufio.NewReaderSize(resp.Body, lineBuffer), Closer: resp.Body, tell: answered}
 	slow := time.AfterFunc(endpointTime, func() { _ = resp.Body.Close() })
 	named, err := lines.endpoint()
 	if !slow.Stop() || err != nil {
@@ -74,7 +74,7 @@ func (g *Gateway) Message(ctx context.Context, endpoint string, c Call) (*http.R
 type eventLines struct {
 	r *bufio.Reader
 	io.Closer
-	requests *Requests
+	tell     func(id string)
 	judged   []byte // what of the last piece was not read yet
 	within   bool   // a line that has begun
 	cr       bool   // CR was the last byte
@@ -114,10 +114,10 @@ func (l *eventLines) endpoint() (string, error) {
 // Read returns a line, or as much of it as fits, and with it those that have come already. Who
 // reads on has passed on what was read before.
 func (l *eventLines) Read(p []byte) (n int, err error) {
-	if len(l.answered) > 0 {
-		l.requests.End(l.answered...)
-		l.answered = l.answered[:0]
+	for _, id := range l.answered {
+		l.tell(id)
 	}
+	l.answered = l.answered[:0]
 	for n < len(p) {
 		if len(l.judged) == 0 {
 			l.judged, err = l.piece()

@@ -52,31 +52,13 @@ func TestTheFirstEventOfHTTPSSEHasItsTime(t *testing.T) {
 			return ours, nil
 		}
 		start := time.Now()
-		_, _, err := g.SSE(t.Context(), Call{Method: http.MethodGet}, &Requests{})
+		_, _, err := g.SSE(t.Context(), Call{Method: http.MethodGet}, func(string) {})
 		var failure *Failure
 		if took := time.Since(start); !errors.As(err, &failure) || failure.Outcome != Garbage || took != endpointTime {
 			t.Errorf("%v after %s", err, took)
 		}
 		<-left
 	})
-}
-
-// A stream has so many requests under way, whatever their ids, and takes the next one once one of
-// them is answered.
-func TestRequestsOfAStreamAreBounded(t *testing.T) {
-	q := Requests{Limit: 2}
-	for _, id := range []string{"1", strings.Repeat("x", longestID)} {
-		if err := q.Begin(id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := q.Begin("2"); !errors.Is(err, ErrTooManyRequests) {
-		t.Errorf("one too many: %v", err)
-	}
-	q.End("1")
-	if err := q.Begin("2"); err != nil {
-		t.Errorf("after an answer: %v", err)
-	}
 }
 
 // An endpoint that is accepted opens again, with the name of a replica behind it.
@@ -91,7 +73,7 @@ func TestLongEndpointsOpenAgain(t *testing.T) {
 	accepted := 0
 	for n := maxSealed - maxReplica - 1; n <= maxSealed; n++ {
 		path = "/" + strings.Repeat("x", n-1)
-		resp, endpoint, err := g.SSE(t.Context(), Call{Caller: bearer.Identity{Subject: "alice"}}, &Requests{})
+		resp, endpoint, err := g.SSE(t.Context(), Call{Caller: bearer.Identity{Subject: "alice"}}, func(string) {})
 		if err != nil {
 			continue
 		}

@@ -3,9 +3,7 @@ package gateway
 import (
 	"bytes"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -16,66 +14,6 @@ const (
 	// longestID bounds that of an answer: bearer.ReadMessage takes an eighth of it.
 	longestID = 64 << 10
 )
-
-// Why [Requests.Begin] takes no request.
-var (
-	ErrEnding          = errors.New("the stream has ended, or is about to")
-	ErrTooManyRequests = errors.New("too many requests of the session are not answered yet")
-)
-
-// Requests are those of a session of HTTP+SSE that are not answered yet: answers come on
-// its stream, which must not end before them. It is safe for concurrent use.
-type Requests struct {
-	// Limit is how many there may be.
-	Limit int
-
-	mu     sync.Mutex
-	ids    map[string]struct{}
-	closed bool
-	then   func()
-}
-
-// Begin remembers the request with an id that [RequestID] has returned, before it is sent, or
-// returns [ErrEnding] or [ErrTooManyRequests].
-func (q *Requests) Begin(id string) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	switch {
-	case q.closed:
-		return ErrEnding
-	case len(q.ids) >= q.Limit:
-		return ErrTooManyRequests
-	case q.ids == nil:
-		q.ids = make(map[string]struct{})
-	}
-	q.ids[id] = struct{}{}
-	return nil
-}
-
-// End forgets requests that are answered, or never will be.
-func (q *Requests) End(ids ...string) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, id := range ids {
-		delete(q.ids, id)
-	}
-	q.endIfClosed()
-}
-
-// Close lets no request begin any more, and calls then once all are answered.
-func (q *Requests) Close(then func()) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed, q.then = true, then
-	q.endIfClosed()
-}
-
-// endIfClosed tells that nothing is left. The lock is held.
-func (q *Requests) endIfClosed() {
-	if q.closed && len(q.ids) == 0 {
-		q.then()
-	}
-}
 
 // RequestID returns the id of a message that was judged, or with notifications/cancelled that
 // of the request that it is about, in one spelling (RFC 8785); "" if there is none.
