@@ -470,32 +470,21 @@ func manyMembers(n int) string {
 // What an upstream sends beyond its answer reaches neither the log, to which net/http writes
 // it by itself, nor the answer to somebody else.
 func TestUpstreamThatSaysMore(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
 	const mark = "SeCrEtMaRk"
 	answer := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 36\r\n\r\n" + `{"jsonrpc":"2.0","id":1,"result":{}}`
-	go func() {
-		for {
-			c, err := l.Accept()
+	address := real.Listen(t, func(c net.Conn) {
+		for r := bufio.NewReader(c); ; {
+			request, err := http.ReadRequest(r)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				for r := bufio.NewReader(c); err == nil; {
-					var request *http.Request
-					if request, err = http.ReadRequest(r); err == nil {
-						_, _ = io.Copy(io.Discard, request.Body)
-						_, err = io.WriteString(c, answer+mark+answer+mark)
-					}
-				}
-			}()
+			_, _ = io.Copy(io.Discard, request.Body)
+			if _, err := io.WriteString(c, answer+mark+answer+mark); err != nil {
+				return
+			}
 		}
-	}()
-	a := attack(t, "--upstream", "http://"+l.Addr().String()+"/mcp", "--log-level", "debug")
+	})
+	a := attack(t, "--upstream", "http://"+address+"/mcp", "--log-level", "debug")
 	alice := a.token(t, "alice")
 	for n := range 20 {
 		resp, err := a.ask(t, a.head("/mcp", alice, len(ping), "Connection", "close")+ping)

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -94,7 +93,7 @@ func TestGatewaySecretThatMayNotBeRead(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	program, secret := filepath.Join(folder, "whoami-server"), filepath.Join(folder, "secret")
-	copyProgram(t, binary.Build(t, "whoami-server"), program)
+	binary.Copy(t, binary.Build(t, "whoami-server"), program)
 	if err := os.WriteFile(secret, []byte(strings.Repeat("s", 32)), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -108,24 +107,5 @@ func TestGatewaySecretThatMayNotBeRead(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	if exitCode(err) != exitUsage || !strings.Contains(string(out), "error: gateway-secret-file: open "+secret+": permission denied\nhint: make one, which whoami-server may read: ") {
 		t.Errorf("%v: %s", err, out)
-	}
-}
-
-func copyProgram(t *testing.T, from, to string) {
-	t.Helper()
-	in, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
 	}
 }

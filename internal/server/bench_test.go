@@ -16,6 +16,7 @@ import (
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/server/gateway"
 	"mcp-login/test/issuer"
+	"mcp-login/test/real"
 )
 
 // BenchmarkCallFromCache is a whole tools/call with a known token, without the
@@ -66,32 +67,17 @@ func (unhurried) SetWriteDeadline(time.Time) error { return nil }
 // cannedUpstream gives each request one answer.
 func cannedUpstream(tb testing.TB, answer string) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
+	return real.Listen(tb, func(c net.Conn) {
+		for buf, said := make([]byte, 16<<10), []byte(answer); ; {
+			n, err := c.Read(buf)
 			if err != nil {
 				return
 			}
-			go func() {
-				defer func() { _ = conn.Close() }()
-				for buf, said := make([]byte, 16<<10), []byte(answer); ; {
-					n, err := conn.Read(buf)
-					if err != nil {
-						return
-					}
-					for range bytes.Count(buf[:n], []byte("POST ")) {
-						_, _ = conn.Write(said)
-					}
-				}
-			}()
+			for range bytes.Count(buf[:n], []byte("POST ")) {
+				_, _ = c.Write(said)
+			}
 		}
-	}()
-	return l.Addr().String()
+	})
 }
 
 // BenchmarkCallThroughGateway has the connection to the upstream, not that of the client.

@@ -15,6 +15,7 @@ import (
 	"mcp-login/test/binary"
 	"mcp-login/test/issuer"
 	"mcp-login/test/leak"
+	"mcp-login/test/real"
 )
 
 // target is a gateway whose requests are written by hand, and what of them its upstream got.
@@ -210,26 +211,11 @@ func TestGatewayTakesNoIdentityFromClients(t *testing.T) {
 // scripted is an upstream that writes what it is told to each request, however wrong it is.
 func scripted(t *testing.T, script func(io.Writer) error) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = c.Close() }()
-				if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
-					_ = script(c)
-				}
-			}()
+	return "http://" + real.Listen(t, func(c net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			_ = script(c)
 		}
-	}()
-	return "http://" + l.Addr().String()
+	})
 }
 
 // said is a script of one text, and endless one of a text that is repeated for ever.

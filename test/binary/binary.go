@@ -3,6 +3,7 @@ package binary
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -63,6 +64,34 @@ func Build(t testing.TB, name string) string {
 
 // module is what the module is called; packaging/set-module-path writes it.
 const module = "mcp-login/"
+
+// Copy copies a program to where somebody else may run it.
+func Copy(t testing.TB, from, to string) {
+	t.Helper()
+	program, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(to, program, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Start starts a program and returns its standard input and output.
+func Start(t testing.TB, cmd *exec.Cmd) (in io.WriteCloser, out io.ReadCloser) {
+	t.Helper()
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err = cmd.StdoutPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return in, out
+}
 
 // folder returns the folder of what this process builds. The caller holds mu.
 func folder(t testing.TB) string {

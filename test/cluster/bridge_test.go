@@ -33,17 +33,7 @@ func newBridged(t *testing.T, u *user, path string) *bridged {
 	t.Helper()
 	cmd := exec.Command(binary.Build(t, "mcp-login"), u.base+path)
 	cmd.Env = append(os.Environ(), "MCP_LOGIN_TOKEN="+u.token, "HOME="+t.TempDir())
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := binary.Start(t, cmd)
 	b := &bridged{user: u, path: path, in: in, waiting: make(map[int]chan answer), gone: make(chan struct{})}
 	go b.read(out)
 	t.Cleanup(func() {

@@ -4,7 +4,6 @@ package deploy
 
 import (
 	"debug/elf"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,7 +38,7 @@ func TestRunsInAnEmptyRoot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	copyFile(t, program, filepath.Join(empty, "whoami-server"))
+	binary.Copy(t, program, filepath.Join(empty, "whoami-server"))
 	ops := real.FreeAddress(t)
 	inside := func(args ...string) *exec.Cmd {
 		cmd := exec.Command("/whoami-server", args...)
@@ -69,25 +68,6 @@ func TestRunsInAnEmptyRoot(t *testing.T) {
 	}
 	if inside("healthcheck").Run() == nil {
 		t.Error("healthy without a server")
-	}
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	in, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.Copy(out, in); err != nil {
-		t.Fatal(err)
-	}
-	if err := out.Close(); err != nil {
-		t.Fatal(err)
 	}
 }
 

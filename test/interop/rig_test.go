@@ -164,19 +164,9 @@ func open(t *testing.T, env []string, name string, args ...string) *session {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), env...)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	errOut := &program{}
 	cmd.Stderr = errOut
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := binary.Start(t, cmd)
 	s := &session{t: t, in: in, out: bufio.NewReader(out), errOut: errOut, wait: sync.OnceValue(cmd.Wait), kill: func() { _ = cmd.Process.Kill() }}
 	t.Cleanup(func() {
 		_ = in.Close()

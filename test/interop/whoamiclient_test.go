@@ -38,17 +38,7 @@ func whoamiClient(t *testing.T, url string) (call func(tool string) told) {
 	cmd.Env = append(os.Environ(), "NO_PROXY=127.0.0.1")
 	said := &program{}
 	cmd.Stderr = said
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := binary.Start(t, cmd)
 	kill := time.AfterFunc(60*time.Second, func() { _ = cmd.Process.Kill() })
 	lines := bufio.NewScanner(out)
 	t.Cleanup(func() {

@@ -31,6 +31,29 @@ func FreePort(t testing.TB) int {
 	return port
 }
 
+// Listen serves each connection to the address that it returns, until the test ends.
+func Listen(t testing.TB, serve func(net.Conn)) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = c.Close() }()
+				serve(c)
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
 // HoldPort is [FreePort] where there is no test: nobody else gets the port until release.
 func HoldPort() (port int, release func(), err error) {
 	given := firstGiven()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"mcp-login/test/binary"
+	"mcp-login/test/real"
 )
 
 // A proxy that is broken is at fault, in whatever way it is, and not the server, of
@@ -22,23 +23,10 @@ func TestDoctorBlamesTheProxy(t *testing.T) {
 		return s.URL
 	}
 	says := func(words string) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = conn.Read(make([]byte, 4096))
-				fmt.Fprint(conn, words)
-				_ = conn.Close()
-			}
-		}()
-		return l.Addr().String()
+		return real.Listen(t, func(c net.Conn) {
+			_, _ = c.Read(make([]byte, 4096))
+			fmt.Fprint(c, words)
+		})
 	}
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(secure.Close)
