@@ -24,40 +24,44 @@ func (m Message) checkHeader(h http.Header) error {
 			return &problem{status: http.StatusBadRequest, code: "invalid_request", text: fmt.Sprintf("There must be one %s header.", key)}
 		}
 	}
-	for key, said := range m.headers() {
-		values := h[key]
-		if len(values) == 0 {
+	named, known := m.named()
+	for _, c := range [...]struct {
+		key, said string
+		judged    bool
+	}{
+		{"Mcp-Method", m.Method, true},
+		{"Mcp-Name", named, known},
+		{"Mcp-Protocol-Version", m.Version, m.Version != ""},
+	} {
+		values := h[c.key]
+		if !c.judged || len(values) == 0 {
 			continue
 		}
 		value, ok := values[0], true
-		if key == "Mcp-Name" {
+		if c.key == "Mcp-Name" {
 			value, ok = decodeValue(value)
 		}
-		if !ok || value != said {
-			return &problem{status: http.StatusBadRequest, rpc: rpcHeaderMismatch, text: "Header mismatch: " + key + " says something else than the message"}
+		if !ok || value != c.said {
+			return &problem{status: http.StatusBadRequest, rpc: rpcHeaderMismatch, text: "Header mismatch: " + c.key + " says something else than the message"}
 		}
 	}
 	return nil
 }
 
-// headers are those that must say what the message says, where they are there. What names
-// it, depends on the method: of one that is not known here its server judges Mcp-Name.
-func (m Message) headers() map[string]string {
-	h := map[string]string{"Mcp-Method": m.Method}
-	if m.Version != "" {
-		h["Mcp-Protocol-Version"] = m.Version
-	}
+// named is what Mcp-Name must say, where it is there: what names a message depends on the
+// method, and of one that is not known here its server judges it.
+func (m Message) named() (name string, known bool) {
 	switch m.Method {
 	case "tools/call", "prompts/get":
-		h["Mcp-Name"] = m.Name
+		return m.Name, true
 	case "resources/read":
-		h["Mcp-Name"] = m.URI
+		return m.URI, true
 	case "tasks/get", "tasks/update", "tasks/cancel": // SEP-2663
-		h["Mcp-Name"] = m.task
+		return m.task, true
 	case "":
-		h["Mcp-Name"] = "" // an answer, or no message
+		return "", true // an answer, or no message
 	}
-	return h
+	return "", false
 }
 
 // plainJSON reports whether a body is what it says in its bytes: a content coding or
