@@ -67,8 +67,8 @@ func Classify(ip netip.Addr) Class {
 // Host is ip without its zone, for who counts what one host does: one of IPv6 owns a /64.
 func Host(ip netip.Addr) string {
 	ip = ip.Unmap().WithZone("")
-	if p, err := ip.Prefix(64); err == nil { // one of IPv4 has none
-		return p.String()
+	if ip.Is6() {
+		return netip.PrefixFrom(ip, 64).Masked().String()
 	}
 	return ip.String()
 }
