@@ -92,14 +92,29 @@ func atTerminal(t *testing.T, p *performance) (control *os.File) {
 	return control
 }
 
-// A terminal that is closed in the middle of the sign-in leaves nothing.
+// A terminal that is closed leaves nothing, whichever finds out first: SIGHUP, the read
+// of what is typed or, where there is neither, the write of the next line.
 func TestClosedTerminal(t *testing.T) {
-	t.Parallel()
-	p := prepare(t, idle)
-	control := atTerminal(t, p)
-	p.out.Await(t, "press Enter")
-	_ = control.Close()
-	p.ends(exitInterrupted)
+	for name, run := range map[string]struct {
+		said, first string
+		args        []string
+	}{
+		"in the middle of the sign-in":   {"press Enter", "", nil},
+		"while the sign-in is printed":   {"sign in to", "", nil},
+		"only a write finds it out":      {"Build mcp-login", "trap '' HUP; ", []string{"-auto"}},
+		"SIGHUP or a write finds it out": {"Build mcp-login", "", []string{"-auto"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := prepare(t, idle, run.args...)
+			p.cmd.Args = append([]string{"sh", "-c", run.first + `exec "$0" "$@"`, p.cmd.Path}, run.args...)
+			p.cmd.Path = "/bin/sh"
+			control := atTerminal(t, p)
+			p.out.Await(t, run.said)
+			_ = control.Close()
+			p.ends(exitInterrupted)
+		})
+	}
 }
 
 // Ctrl-C and Ctrl-D are typed.

@@ -35,11 +35,11 @@ func main() {
 	os.Exit(code)
 }
 
-// errGone ends a demo at whose terminal nobody types any more: it was closed, or
-// somebody has typed Ctrl-D.
+// errGone ends a demo at whose terminal nobody is any more: it was closed, which a write
+// may find out before a read or SIGHUP does, or somebody has typed Ctrl-D.
 var errGone = errors.New("nobody is at the terminal")
 
-// errUnread ends a demo whose output nobody reads any more.
+// errUnread ends a demo whose output, a pipe, nobody reads any more.
 var errUnread = errors.New("nobody reads the output")
 
 // perform plays the demo to its end, or until it is stopped, and returns the exit code.
@@ -56,7 +56,11 @@ func perform(auto bool) int {
 	ctx, cancel := context.WithCancelCause(stopped)
 	defer cancel(nil)
 	config := terminal.SystemConfig(os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb")
-	config.Out = watchedWriter{config.Out, func() { cancel(errUnread) }}
+	lost := errUnread
+	if terminal.IsTerminal(os.Stdout) {
+		lost = errGone
+	}
+	config.Out = watchedWriter{config.Out, func() { cancel(lost) }}
 	t := terminal.New(config)
 	d := &demo{show: &show{terminal: t, window: config.Columns}, auto: auto}
 	if !auto && terminal.IsTerminal(os.Stdin) {
