@@ -190,7 +190,7 @@ func TestEveryDocNamesFilesOfItsRoom(t *testing.T) {
 }
 
 // notDrawn are the rooms that many others import, and those that nothing comes of.
-var notDrawn = append([]string{"internal/terminal", "internal/page", "internal/neterror", "internal/header", "internal/commandline", "docs", "examples/whoami", "examples/bearer/mcpgo", "examples/bearer/gosdk", "examples/bearer/nethttp"}, leaves...)
+var notDrawn = append([]string{"internal/terminal", "internal/page", "internal/neterror", "internal/header", "internal/commandline", "internal/dpop", "docs", "examples/whoami", "examples/bearer/mcpgo", "examples/bearer/gosdk", "examples/bearer/nethttp"}, leaves...)
 
 // drawnArrows are those of the first drawing on a page. A box says the name of its
 // room up to the first line break.
