@@ -38,6 +38,9 @@ type Client struct {
 	Name string
 	// Key signs assertions, nil for none.
 	Key *ClientKey
+	// Assertion returns the JWT with which a client of [Registration.ByAssertion] authenticates
+	// at p. Its error wraps [ErrNotSent].
+	Assertion func(ctx context.Context, p discovery.Provider) (Secret, error)
 	// Params are what a person adds to requests, as "name=value" (see [CheckParam]).
 	Params []string
 	// SignInAgain is the command that hints show for a login that is of no use.
@@ -113,7 +116,7 @@ func (c *Client) postToken(ctx context.Context, t *Target, form url.Values) (res
 // may be gone unnoticed, when the machine has slept, and what the form holds can be
 // sent only once.
 func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form url.Values) (response, error) {
-	user, password, err := c.authenticate(form, endpoint, t.Registration, t.Server.TokenAuthAlgorithms)
+	user, password, err := c.authenticate(ctx, form, endpoint, t.Registration, t.Server.TokenAuthAlgorithms)
 	if err != nil {
 		return response{}, err
 	}
@@ -144,7 +147,7 @@ func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form 
 func withholdRequest(req *http.Request, form url.Values) (release func()) {
 	_, basic, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 	secrets := []string{basic}
-	for _, name := range []string{"code", "code_verifier", "device_code", "client_assertion", "client_secret", "refresh_token", "token"} {
+	for _, name := range []string{"code", "code_verifier", "device_code", "assertion", "client_assertion", "client_secret", "refresh_token", "token"} {
 		secrets = append(secrets, form.Get(name))
 	}
 	var releases []func()

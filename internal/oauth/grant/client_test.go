@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -91,4 +92,52 @@ func TestSecretIsWithheldWhileInUse(t *testing.T) {
 		runtime.Gosched()
 	}
 	t.Error("it is withheld for ever")
+}
+
+// An assertion goes with the client's own authentication, scopes and resource (RFC 7523,
+// section 2.1); it is in no error, and a refresh token is not kept.
+func TestJWTBearer(t *testing.T) {
+	t.Parallel()
+	refuse := false
+	var form url.Values
+	var user string
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		form = r.PostForm
+		user, _, _ = r.BasicAuth()
+		if refuse {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = io.WriteString(w, `{"error":"invalid_grant","error_description":"bad `+form.Get("assertion")+`"}`)
+			return
+		}
+		_, _ = io.WriteString(w, `{"access_token":"a","token_type":"Bearer","refresh_token":"r"}`)
+	}))
+	defer srv.Close()
+	server, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Client{HTTP: discovery.NewGuard(server, nil, nil).HTTPClient(), Log: slog.New(slog.DiscardHandler)}
+	defer c.HTTP.CloseIdleConnections()
+	for method, want := range map[string]string{authNone: "", authBasic: "c"} {
+		target := &Target{
+			Server:       discovery.ServerMetadata{Issuer: srv.URL, TokenEndpoint: srv.URL},
+			Registration: Registration{Issuer: srv.URL, ClientID: "c", ClientSecret: NewSecret("s"), AuthMethod: method},
+			Resource:     "https://mcp.example/", Scopes: []string{"x", "y"},
+		}
+		refuse = false
+		token, err := c.JWTBearer(t.Context(), target, NewSecret("an.assertion.of-the-platform"))
+		if err != nil || token.AccessToken.Reveal() != "a" || !token.RefreshToken.IsZero() {
+			t.Error(token, err)
+		}
+		if form.Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" || form.Get("assertion") != "an.assertion.of-the-platform" ||
+			form.Get("scope") != "x y" || form.Get("resource") != "https://mcp.example/" || user != want || (form.Get("client_id") == "c") != (want == "") {
+			t.Error(user, form)
+		}
+		refuse = true
+		var refused *Error
+		if _, err = c.JWTBearer(t.Context(), target, NewSecret("an.assertion.of-the-platform")); !errors.As(err, &refused) || refused.Code != "invalid_grant" || strings.Contains(err.Error(), "an.assertion.of-the-platform") {
+			t.Error(err)
+		}
+	}
 }

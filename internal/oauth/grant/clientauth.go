@@ -1,6 +1,7 @@
 package grant
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -194,7 +195,7 @@ func (k *ClientKey) assertion(clientID, audience string, supported []string, now
 // authenticate adds what the client proves itself with to a form, and returns
 // the user name and password for Basic, both form-encoded (RFC 6749, section
 // 2.3.1), "" where there is none. endpoint is where the form goes.
-func (c *Client) authenticate(form url.Values, endpoint string, reg Registration, signing []string) (user, password string, err error) {
+func (c *Client) authenticate(ctx context.Context, form url.Values, endpoint string, reg Registration, signing []string) (user, password string, err error) {
 	switch reg.AuthMethod {
 	case authBasic:
 		return url.QueryEscape(reg.ClientID), url.QueryEscape(reg.ClientSecret.Reveal()), nil
@@ -220,8 +221,19 @@ func (c *Client) authenticate(form url.Values, endpoint string, reg Registration
 		}
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", signed)
-	default:
+	case authAssertion:
+		assertion, err := c.Assertion(ctx, reg.Provider())
+		if err != nil {
+			return "", "", err
+		}
+		// The platform names the client by another name than the provider, often.
 		form.Set("client_id", reg.ClientID)
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", assertion.Reveal())
+	default:
+		if reg.ClientID != "" { // beside an assertion there need not be one (RFC 7521, section 4.1)
+			form.Set("client_id", reg.ClientID)
+		}
 	}
 	return "", "", nil
 }

@@ -360,23 +360,23 @@ func TestClientAuthentication(t *testing.T) {
 	reg := Registration{Issuer: "https://as.example", ClientID: "a:b c", ClientSecret: NewSecret("s:ä&")}
 	form := url.Values{}
 	reg.AuthMethod = authBasic
-	if user, password, err := c.authenticate(form, "", reg, nil); err != nil || user != "a%3Ab+c" || password != "s%3A%C3%A4%26" || len(form) != 0 {
+	if user, password, err := c.authenticate(t.Context(), form, "", reg, nil); err != nil || user != "a%3Ab+c" || password != "s%3A%C3%A4%26" || len(form) != 0 {
 		t.Errorf("basic: %q, %q, %v, %v", user, password, form, err)
 	}
 	reg.AuthMethod = authPost
-	if user, _, err := c.authenticate(form, "", reg, nil); err != nil || user != "" || form.Get("client_id") != "a:b c" || form.Get("client_secret") != "s:ä&" {
+	if user, _, err := c.authenticate(t.Context(), form, "", reg, nil); err != nil || user != "" || form.Get("client_id") != "a:b c" || form.Get("client_secret") != "s:ä&" {
 		t.Errorf("post: %q, %v", user, err)
 	}
 	form, reg.AuthMethod = url.Values{}, authNone
-	if _, _, err := c.authenticate(form, "", reg, nil); err != nil || len(form) != 1 || form.Get("client_id") != "a:b c" {
+	if _, _, err := c.authenticate(t.Context(), form, "", reg, nil); err != nil || len(form) != 1 || form.Get("client_id") != "a:b c" {
 		t.Errorf("none: %v, %v", form, err)
 	}
 	form, reg.AuthMethod = url.Values{}, authKey
-	if _, _, err := c.authenticate(form, "", reg, nil); err == nil || len(form) != 0 {
+	if _, _, err := c.authenticate(t.Context(), form, "", reg, nil); err == nil || len(form) != 0 {
 		t.Errorf("no key: %v, %v", form, err)
 	}
 	c.Key = key
-	if _, _, err := c.authenticate(form, "", reg, nil); err != nil || form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || form.Has("client_secret") {
+	if _, _, err := c.authenticate(t.Context(), form, "", reg, nil); err != nil || form.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || form.Has("client_secret") {
 		t.Errorf("key: %v, %v", form, err)
 	}
 	token, err := jwt.Parse(form.Get("client_assertion"), func(*jwt.Token) (any, error) { return ed.Public(), nil }, jwt.WithAudience("https://as.example"), jwt.WithSubject("a:b c"), jwt.WithIssuer("a:b c"))
@@ -385,7 +385,7 @@ func TestClientAuthentication(t *testing.T) {
 	}
 	// For a name that is not the provider's own it is good there alone.
 	reg.FoundAt = "https://evil.example"
-	if _, _, err := c.authenticate(form, "https://evil.example/token", reg, nil); err != nil {
+	if _, _, err := c.authenticate(t.Context(), form, "https://evil.example/token", reg, nil); err != nil {
 		t.Fatal(err)
 	}
 	token, err = jwt.Parse(form.Get("client_assertion"), func(*jwt.Token) (any, error) { return ed.Public(), nil })

@@ -148,18 +148,31 @@ func (c *Client) Exchange(ctx context.Context, t *Target, code, verifier string)
 // section 4.4; MCP extension OAuth Client Credentials). Its refresh token, if there is
 // one against section 4.4.3, is left out: the client's own credentials are as good.
 func (c *Client) ClientCredentials(ctx context.Context, t *Target) (Token, error) {
-	form := url.Values{"grant_type": {typeClientCredentials}}
+	return c.requestWithoutPerson(ctx, "sign in as the client", t, url.Values{"grant_type": {typeClientCredentials}})
+}
+
+// JWTBearer gets a token for an assertion, a JWT of an issuer that the server trusts (RFC
+// 7523, section 2.1). The client authenticates as usual. The answer's refresh token, which
+// section 4.1 of RFC 7521 advises against, is left out: a new assertion is as good.
+func (c *Client) JWTBearer(ctx context.Context, t *Target, assertion Secret) (Token, error) {
+	return c.requestWithoutPerson(ctx, opAssertion, t, url.Values{"grant_type": {TypeJWTBearer}, "assertion": {assertion.Reveal()}})
+}
+
+// requestWithoutPerson gets a token by a grant that can be repeated at any time.
+func (c *Client) requestWithoutPerson(ctx context.Context, op string, t *Target, form url.Values) (Token, error) {
 	if len(t.Scopes) > 0 {
 		form.Set("scope", strings.Join(t.Scopes, " "))
 	}
-	token, err := c.requestToken(ctx, "sign in as the client", t, form)
+	token, err := c.requestToken(ctx, op, t, form)
 	token.RefreshToken = Secret{}
 	return token, err
 }
 
-// TypeDevice is the grant type of a device code (RFC 8628, section 3.4).
+// TypeDevice is the grant type of a device code (RFC 8628, section 3.4), and TypeJWTBearer
+// that of an assertion (RFC 7523, section 2.1).
 const (
 	typeCode              = "authorization_code" // RFC 6749, section 4.1.3
 	typeClientCredentials = "client_credentials" // RFC 6749, section 4.4.2
 	TypeDevice            = "urn:ietf:params:oauth:grant-type:device_code"
+	TypeJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name, no credential
 )

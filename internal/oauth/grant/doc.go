@@ -7,13 +7,14 @@
 //  2. [Client.Register] registers the client (RFC 7591; registration.go), with the members
 //     that a person chose ([ClientMetadata], clientmetadata.go); [Client.Unregister] deletes
 //     it (RFC 7592).
-//  3. The client authenticates with a secret or a signed assertion ([ClientKey];
-//     RFC 7523; clientauth.go) at each request to the token endpoint. Where the server
+//  3. The client authenticates with a secret or an assertion (RFC 7523), which it signs
+//     ([ClientKey]; clientauth.go) or has from its platform ([TokenSource]; assertion.go), at each request to the token endpoint. Where the server
 //     refuses the way the secret was presented, the other ways are tried (client.go).
 //  4. Authorization code: [Client.AuthorizationURL], [Client.CheckAnswer], [Client.Exchange]
 //     (RFC 6749, section 4.1; RFC 7636; RFC 8707; RFC 9207; code.go).
 //  5. Device code: [Client.AuthorizeDevice], [Client.PollDevice] (RFC 8628; device.go).
-//  6. Client credentials: [Client.ClientCredentials] (RFC 6749, section 4.4; code.go).
+//  6. Without a person: [Client.ClientCredentials] (RFC 6749, section 4.4) and
+//     [Client.JWTBearer] (RFC 7523, section 2.1), both in code.go.
 //  7. [Client.Refresh] (RFC 6749, section 6; refresh.go) and [Client.Revoke] (RFC 7009;
 //     revoke.go).
 //  8. [Client.Probe], [Client.TryCode] and [Client.TryDeviceCode] ask the server about

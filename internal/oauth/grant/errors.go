@@ -48,6 +48,7 @@ const (
 	opDevice     = "begin the login by device"
 	opDeviceWait = "wait for the login by device"
 	opRefresh    = "refresh the access token"
+	opAssertion  = "present the assertion"
 )
 
 // KnowsClient reports whether e is of a step that is taken only at a provider that knows the

@@ -3,6 +3,7 @@ package grant
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"net"
 	"net/http"
@@ -196,6 +197,35 @@ func FuzzClientKey(f *testing.F) {
 		}
 		for _, algorithm := range key.algorithms() {
 			verifyAssertion(t, key, algorithm)
+		}
+	})
+}
+
+// A token that is taken for an assertion can stand in a header, and is for an issuer only if
+// that is one of its audiences.
+func FuzzAssertion(f *testing.F) {
+	for _, claims := range []string{
+		`{"aud":"https://id.example","exp":4102444800}`, `{"aud":["https://a.example","https://id.example/"],"exp":1,"nbf":2}`, `{"aud":{"x":"https://id.example"}}`,
+		`{"aud":"","exp":"x"}`, `{"aud":null}`, `{"aud":"/"}`, `[]`, `{"exp":1e308}`, `{"aud":"https://id.example","aud":"https://b.example"}`,
+	} {
+		f.Add("e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln")
+	}
+	f.Add("e30.e30")
+	f.Add("e30.e30.x\r\ny")
+	f.Fuzz(func(t *testing.T, token string) {
+		claims, err := ReadAssertion(NewSecret(token))
+		if err != nil {
+			return
+		}
+		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || strings.Count(token, ".") != 2 {
+			t.Errorf("%q", token)
+		}
+		payload, _ := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
+		if claims.For("https://id.example") && !bytes.Contains(payload, []byte("id.example")) && !bytes.Contains(payload, []byte(`\`)) {
+			t.Errorf("for another: %s", payload)
+		}
+		if claims.Expiry.Before(time.Time{}) || claims.NotBefore.Before(time.Time{}) {
+			t.Error(claims)
 		}
 	})
 }

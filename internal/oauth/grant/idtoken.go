@@ -64,13 +64,16 @@ func TokenTimes(token Secret) (expiry, issued time.Time) {
 	if json.Unmarshal(payloadOf(token.Reveal()), &claims) != nil {
 		return time.Time{}, time.Time{}
 	}
-	at := func(seconds float64) time.Time {
-		if seconds <= 0 || seconds > 1<<40 {
-			return time.Time{}
-		}
-		return time.Unix(int64(seconds), 0)
+	return numericDate(claims.Expiry), numericDate(claims.Issued)
+}
+
+// numericDate reads a time of a JSON web token (RFC 7519, section 2), zero for one that no
+// token has.
+func numericDate(seconds float64) time.Time {
+	if seconds <= 0 || seconds > 1<<40 {
+		return time.Time{}
 	}
-	return at(claims.Expiry), at(claims.Issued)
+	return time.Unix(int64(seconds), 0)
 }
 
 func nonceIn(token Secret) string {
@@ -82,10 +85,17 @@ func nonceIn(token Secret) string {
 }
 
 func audienceHas(aud jsontext.Value, clientID string) bool {
+	return slices.Contains(audiences(aud), clientID)
+}
+
+// audiences reads the claim aud (RFC 7519, section 4.1.3): one or several, nil for neither.
+func audiences(aud jsontext.Value) (many []string) {
 	var one string
 	if json.Unmarshal(aud, &one) == nil {
-		return one == clientID
+		return []string{one}
 	}
-	var many []string
-	return json.Unmarshal(aud, &many) == nil && slices.Contains(many, clientID)
+	if json.Unmarshal(aud, &many) != nil {
+		return nil
+	}
+	return many
 }

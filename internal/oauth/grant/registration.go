@@ -25,6 +25,9 @@ const (
 	authKey   = "private_key_jwt"
 	// authBasicPlain is Basic without the encoding of RFC 6749, section 2.3.1.
 	authBasicPlain = "client_secret_basic_plain"
+	// authAssertion is a JWT that somebody else has signed (RFC 7523, section 2.2), which
+	// has no name of its own there.
+	authAssertion = "client_assertion"
 )
 
 // Identity is how the client is known to authorization servers, as far as the
@@ -36,6 +39,8 @@ type Identity struct {
 	// ClientKey signs assertions for a client registered with its public key;
 	// it goes before ClientSecret.
 	ClientKey *ClientKey
+	// Assertion is where the client gets the token of its platform, nil for nowhere.
+	Assertion TokenSource
 	// Name is shown by consent pages for clients that register themselves, unless
 	// Chosen has another one.
 	Name string
