@@ -34,6 +34,10 @@ func (e *oauthError) write(w http.ResponseWriter) {
 	if e.code == "invalid_grant" {
 		body["error_uri"] = "https://openid.sh/debug/invalid_grant"
 	}
+	if e.description == "" {
+		delete(body, "error_description")
+		delete(body, "message")
+	}
 	for name, value := range e.members {
 		body[name] = value
 	}

@@ -24,6 +24,15 @@ type request struct {
 	nonce       string
 	loginHint   string
 	consent     bool
+	silent      bool // nobody may be asked
+}
+
+// newRequest has the parameters that are taken as they are.
+func newRequest(client Client, q url.Values) request {
+	return request{
+		client: client, redirectURI: q.Get("redirect_uri"), state: q.Get("state"), nonce: q.Get("nonce"),
+		loginHint: q.Get("login_hint"), challenge: q.Get("code_challenge"),
+	}
 }
 
 // interaction is a login page waiting for its person.
@@ -45,17 +54,19 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) *oauthError
 		return badRequest("invalid_request", "the request cannot be read")
 	}
 	q := r.Form
-	client, refusal := p.authorizeClient(r.Context(), q)
-	if refusal != nil {
-		refusal.members = map[string]string{"iss": p.issuer}
+	req, unsafe, refusal := p.requested(r.Context(), q)
+	if unsafe != nil {
+		unsafe.members = map[string]string{"iss": p.issuer}
 		if q.Has("state") {
-			refusal.members["state"] = q.Get("state")
+			unsafe.members["state"] = q.Get("state")
 		}
-		return refusal
+		return unsafe
 	}
-	req := request{client: client, redirectURI: q.Get("redirect_uri"), state: q.Get("state"), nonce: q.Get("nonce"), loginHint: q.Get("login_hint"), challenge: q.Get("code_challenge")}
-	refusal = p.fill(&req, q)
-	if refusal == nil && p.fault().Deny {
+	switch {
+	case refusal != nil:
+	case req.silent: // there never is a session
+		refusal = badRequest("login_required", "End-User authentication is required")
+	case p.fault().Deny:
 		refusal = badRequest("access_denied", "")
 	}
 	if refusal != nil {
@@ -73,22 +84,47 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) *oauthError
 	return nil
 }
 
-// authorizeClient checks what must be right before anything is redirected.
-func (p *Provider) authorizeClient(ctx context.Context, q url.Values) (Client, *oauthError) {
+// requested is the request, pushed before or in these parameters, or what is wrong with it:
+// unsafe where nothing may be redirected.
+func (p *Provider) requested(ctx context.Context, q url.Values) (req request, unsafe, refusal *oauthError) {
+	if q.Has("request_uri") {
+		req, unsafe = p.pulled(q)
+		return req, unsafe, nil
+	}
+	client, unsafe := p.authorizeClient(ctx, q)
+	if unsafe != nil {
+		return request{}, unsafe, nil
+	}
+	req = newRequest(client, q)
+	if p.cfg.RequirePushedRequests || client.RequirePushedRequests {
+		return req, nil, badRequest("invalid_request", "Pushed Authorization Request must be used")
+	}
+	return req, nil, p.fill(&req, q)
+}
+
+func tooLarge(q url.Values) *oauthError {
 	size := 0
 	for name, values := range q {
-		if len(values) > 1 && (name == "client_id" || name == "redirect_uri") { // RFC 6749, section 3.1
-			return Client{}, twice(name)
-		}
 		for _, value := range values {
 			size += len(name) + len(value)
 		}
 	}
 	if size > maxRequest {
-		return Client{}, badRequest("invalid_request", "the request is too large")
+		return badRequest("invalid_request", "the request is too large")
+	}
+	return nil
+}
+
+// authorizeClient checks what must be right before anything is redirected.
+func (p *Provider) authorizeClient(ctx context.Context, q url.Values) (Client, *oauthError) {
+	if refusal := tooLarge(q); refusal != nil {
+		return Client{}, refusal
 	}
 	for _, name := range []string{"client_id", "redirect_uri"} {
-		if q.Get(name) == "" {
+		switch {
+		case len(q[name]) > 1: // RFC 6749, section 3.1
+			return Client{}, twice(name)
+		case q.Get(name) == "":
 			return Client{}, missing(name)
 		}
 	}
@@ -96,7 +132,7 @@ func (p *Provider) authorizeClient(ctx context.Context, q url.Values) (Client, *
 	if refusal != nil {
 		return Client{}, refusal
 	}
-	if !client.may(grantCode) || !client.allows(q.Get("redirect_uri")) {
+	if !client.redirects(q.Get("redirect_uri")) {
 		return Client{}, badRequest("invalid_redirect_uri", "redirect_uri did not match any of the client's registered redirect_uris")
 	}
 	return client, nil
@@ -134,21 +170,15 @@ func (p *Provider) fill(req *request, q url.Values) *oauthError {
 			return badRequest("invalid_request", "unsupported prompt value requested")
 		}
 	}
-	silent := slices.Contains(prompts, "none")
-	if silent && len(prompts) > 1 {
+	req.silent = slices.Contains(prompts, "none")
+	if req.silent && len(prompts) > 1 {
 		return badRequest("invalid_request", "prompt none must only be used alone")
 	}
 	if refusal := checkChallenge(req.client, q); refusal != nil {
 		return refusal
 	}
 	req.consent = slices.Contains(prompts, "consent")
-	if refusal := p.fillScopes(req, q); refusal != nil {
-		return refusal
-	}
-	if silent { // there never is a session
-		return badRequest("login_required", "End-User authentication is required")
-	}
-	return nil
+	return p.fillScopes(req, q)
 }
 
 // checkResponse wants the code response in the query. The other types are
@@ -238,6 +268,9 @@ func (c Client) notGranted(scopes []string) *oauthError {
 	}
 	return nil
 }
+
+// redirects reports whether an answer with a code may go to this address.
+func (c Client) redirects(uri string) bool { return c.may(grantCode) && c.allows(uri) }
 
 // allows compares a redirect URI: character for character, but for the port of
 // a native client's loopback address (RFC 8252, section 7.3). A registered port

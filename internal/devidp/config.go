@@ -82,6 +82,9 @@ type Client struct {
 	// counts for third-party applications only; openid and offline_access always are.
 	ThirdParty bool
 	Scopes     []string
+	// RequirePushedRequests takes only authorization requests that the client has pushed
+	// (RFC 9126, section 6).
+	RequirePushedRequests bool
 	// Organizations are the ids of those that a client of client_credentials may act
 	// in.
 	Organizations []string
@@ -148,6 +151,11 @@ type Config struct {
 	// Lifetimes; zero means Logto's 1 h and 14 days. A negative one makes what has
 	// ended already.
 	AccessTokenTTL, RefreshTokenTTL time.Duration
+	// PushedRequestTTL is the life of a pushed authorization request (RFC 9126); zero means
+	// Logto's minute, a negative one makes what has ended already. RequirePushedRequests
+	// takes no others.
+	PushedRequestTTL      time.Duration
+	RequirePushedRequests bool
 	// ReuseLeeway is how long a rotated refresh token is still taken; zero
 	// means Logto's 3 s, a negative value no time at all.
 	ReuseLeeway time.Duration
@@ -165,6 +173,7 @@ func (c Config) withDefaults() Config {
 	}
 	c.AccessTokenTTL = cmp.Or(c.AccessTokenTTL, time.Hour)
 	c.RefreshTokenTTL = cmp.Or(c.RefreshTokenTTL, 14*24*time.Hour)
+	c.PushedRequestTTL = cmp.Or(c.PushedRequestTTL, time.Minute)
 	c.ReuseLeeway = cmp.Or(c.ReuseLeeway, 3*time.Second)
 	if c.DocumentTransport == nil {
 		c.DocumentTransport = &http.Transport{

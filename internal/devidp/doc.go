@@ -11,7 +11,8 @@
 //  2. Clients and resources are given in [Config] (config.go), added later, or, when the
 //     configuration allows it, registered over the wire (register.go) or described by a
 //     document at the address that is their ID (document.go).
-//  3. The authorization endpoint checks the request as Logto does (authorize.go) and
+//  3. The authorization endpoint checks the request as Logto does (authorize.go), one that
+//     the client has pushed beforehand among them (par.go), and
 //     shows a page with the users to choose from (signin.go, page.go; [Approve] plays the
 //     person). There is no session: every login shows the page.
 //  4. The token endpoint wants S256 PKCE (token.go). A token is a JWT for a registered
@@ -33,8 +34,8 @@
 //     (stats.go), [Provider.IssueToken] makes tokens without a login (issue.go).
 //
 // Sections cited: RFC 6749, 6750, 7009, 7517, 7523, 7591, 7636, 7662, 8252, 8414,
-// 8628, 8693, 8707, 9068, 9207, OpenID Connect Core, Discovery and RP-Initiated Logout
+// 8628, 8693, 8707, 9068, 9126, 9207, OpenID Connect Core, Discovery and RP-Initiated Logout
 // 1.0, and OAuth Client ID Metadata Document, draft 02. Not here: consent pages,
-// sessions, token exchange of other tokens, pushed authorization requests, roles in
+// sessions, token exchange of other tokens, roles in
 // organizations, social sign-in, storage.
 package devidp

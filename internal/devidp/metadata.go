@@ -27,6 +27,7 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError 
 	m := map[string]any{
 		"issuer":                                           p.issuer,
 		"authorization_endpoint":                           p.issuer + "/auth",
+		"pushed_authorization_request_endpoint":            p.issuer + "/request",
 		"token_endpoint":                                   p.issuer + "/token",
 		"device_authorization_endpoint":                    p.issuer + "/device/auth",
 		"userinfo_endpoint":                                p.issuer + "/me",
@@ -51,6 +52,9 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError 
 	}
 	if p.cfg.Registration {
 		m["registration_endpoint"] = p.issuer + "/reg"
+	}
+	if p.cfg.RequirePushedRequests {
+		m["require_pushed_authorization_requests"] = true
 	}
 	if p.cfg.MetadataDocuments {
 		m["client_id_metadata_document_supported"] = true

@@ -24,6 +24,7 @@ type Provider struct {
 	dynamic      []string // the registered ones of clients, the oldest first
 	documents    map[string]Client
 	resources    map[string]Resource
+	pushed       map[string]pushedRequest
 	interactions map[string]*interaction
 	codes        map[string]*code
 	access       map[string]*issuedToken // the opaque ones; a JWT needs no table
@@ -34,7 +35,7 @@ type Provider struct {
 }
 
 // The tables are bounded, so that nobody can make the process grow: what has
-// ended makes room, then anything. Interactions and devices hold what a
+// ended makes room, then anything. Pushed requests, interactions and devices hold what a
 // stranger sent, so there are fewer of them.
 const (
 	maxEntries  = 10_000
@@ -66,7 +67,8 @@ func New(issuer string, cfg Config) (*Provider, error) {
 	}
 	p := &Provider{
 		issuer: issuer, base: base, cfg: cfg, key: key, faults: cfg.Faults,
-		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{}, interactions: map[string]*interaction{},
+		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{},
+		pushed: map[string]pushedRequest{}, interactions: map[string]*interaction{},
 		codes: map[string]*code{}, access: map[string]*issuedToken{}, refresh: map[string]*issuedToken{},
 		devices: map[string]*device{}, assertions: map[string]expiry{},
 		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}},

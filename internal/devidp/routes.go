@@ -88,6 +88,8 @@ func (p *Provider) endpoint(route string) func(http.ResponseWriter, *http.Reques
 		return p.jwks
 	case "GET /auth":
 		return p.authorize
+	case "POST /request":
+		return p.push
 	case "POST /token":
 		return p.token
 	case "POST /device/auth":
