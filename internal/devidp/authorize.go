@@ -23,6 +23,7 @@ type request struct {
 	challenge   string // empty: no PKCE
 	nonce       string
 	loginHint   string
+	key         string // its thumbprint, if the code is bound to one (RFC 9449, section 10)
 	consent     bool
 	silent      bool // nobody may be asked
 }
@@ -31,7 +32,7 @@ type request struct {
 func newRequest(client Client, q url.Values) request {
 	return request{
 		client: client, redirectURI: q.Get("redirect_uri"), state: q.Get("state"), nonce: q.Get("nonce"),
-		loginHint: q.Get("login_hint"), challenge: q.Get("code_challenge"),
+		loginHint: q.Get("login_hint"), challenge: q.Get("code_challenge"), key: q.Get("dpop_jkt"),
 	}
 }
 

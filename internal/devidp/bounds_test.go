@@ -87,7 +87,7 @@ func TestClientTablesAreBounded(t *testing.T) {
 		}
 	}
 	for i := range maxEntries {
-		p.assertions[fmt.Sprint(i)] = in(time.Hour)
+		p.spent[fmt.Sprint(i)] = in(time.Hour)
 	}
 	assertion, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
 		"iss": "keyed", "sub": "keyed", "aud": p.issuer, "jti": "j", "exp": time.Now().Add(time.Minute).Unix(),
@@ -98,8 +98,8 @@ func TestClientTablesAreBounded(t *testing.T) {
 	if !p.asserted(client.withDefaults(), assertion, "") {
 		t.Error("the assertion was refused")
 	}
-	if len(p.documents) != maxDocuments || len(p.assertions) != maxEntries {
-		t.Errorf("%d documents, %d assertions", len(p.documents), len(p.assertions))
+	if len(p.documents) != maxDocuments || len(p.spent) != maxEntries {
+		t.Errorf("%d documents, %d assertions", len(p.documents), len(p.spent))
 	}
 }
 
@@ -133,8 +133,8 @@ func TestTokenTablesAreBounded(t *testing.T) {
 	p := small(t, Config{})
 	g := &grant{user: p.cfg.Users[0]}
 	for range maxEntries + 10 {
-		p.store(p.access, g, nil, in(time.Hour))
-		p.store(p.refresh, g, nil, in(time.Hour))
+		p.store(p.access, g, nil, "", in(time.Hour))
+		p.store(p.refresh, g, nil, "", in(time.Hour))
 	}
 	w := httptest.NewRecorder()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:3002/sign-in", http.NoBody)

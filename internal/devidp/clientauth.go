@@ -198,15 +198,21 @@ func (p *Provider) asserted(client Client, assertion, endpoint string) bool {
 	if !slices.ContainsFunc(claims.Audience, func(aud string) bool { return slices.Contains(accepted, aud) }) {
 		return false
 	}
-	sum := sha256.Sum256([]byte(client.ID + "\x00" + claims.ID)) // of a length a stranger does not choose
-	id := string(sum[:])
+	return p.once("assertion of "+client.ID, claims.ID, claims.ExpiresAt.Time)
+}
+
+// once reports whether nobody has come with this before, and remembers it until then. of
+// keeps apart what may have the same ID.
+func (p *Provider) once(of, id string, until time.Time) bool {
+	sum := sha256.Sum256([]byte(of + "\x00" + id)) // of a length a stranger does not choose
+	key := string(sum[:])
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if used, known := p.assertions[id]; known && !used.ended(time.Now()) {
+	if used, known := p.spent[key]; known && !used.ended(time.Now()) {
 		return false
 	}
-	makeRoom(p.assertions, maxEntries)
-	p.assertions[id] = expiry{claims.ExpiresAt.Time}
+	makeRoom(p.spent, maxEntries)
+	p.spent[key] = expiry{until}
 	return true
 }
 

@@ -82,6 +82,9 @@ type Client struct {
 	// counts for third-party applications only; openid and offline_access always are.
 	ThirdParty bool
 	Scopes     []string
+	// DPoPBound refuses token requests without a proof of possession
+	// (dpop_bound_access_tokens of RFC 9449, section 5.2).
+	DPoPBound bool
 	// RequirePushedRequests takes only authorization requests that the client has pushed
 	// (RFC 9126, section 6).
 	RequirePushedRequests bool
@@ -144,6 +147,9 @@ type Config struct {
 	// it; nil is an ordinary one.
 	MetadataDocuments bool
 	DocumentTransport http.RoundTripper
+	// NoDPoP passes over proofs of possession (RFC 9449), as Logto does. Without it the
+	// tokens of a request with a proof are bound to its key, and no others.
+	NoDPoP bool
 	// TokenClaims puts username, name and email into JWT access tokens, as
 	// Logto does with the custom JWT script of docs/logto.md. Without it they hold
 	// aud, client_id, exp, iat, iss, jti and sub, and scope where there is one.

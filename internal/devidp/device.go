@@ -137,16 +137,16 @@ func (p *Provider) decide(userCode string, user User, known bool) bool {
 
 // devicePoll answers a device that asks whether its person is done (RFC 8628,
 // section 3.4). Logto never says slow_down; a fault does.
-func (p *Provider) devicePoll(client Client, form url.Values) (map[string]any, *oauthError) {
-	deviceCode := form.Get("device_code")
+func (p *Provider) devicePoll(req tokenRequest) (map[string]any, *oauthError) {
+	deviceCode := req.form.Get("device_code")
 	if deviceCode == "" {
 		return nil, missing("device_code")
 	}
-	d, refusal := p.devicePolled(client, deviceCode)
+	d, refusal := p.devicePolled(req.client, deviceCode)
 	if refusal != nil {
 		return nil, refusal
 	}
-	return p.issueFirst(&grant{request: d.req, user: *d.user}, form)
+	return p.issueFirst(&grant{request: d.req, user: *d.user}, req)
 }
 
 // devicePolled takes a device out of the table when its person is done.

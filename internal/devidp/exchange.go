@@ -1,7 +1,6 @@
 package devidp
 
 import (
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -13,7 +12,8 @@ const personalAccessToken = "urn:logto:token-type:personal_access_token" //nolin
 // exchangeGrant makes an access token of a personal access token (RFC 8693 section 2.1).
 // As in Logto's source, the answer has the scopes asked for that the user has, and no
 // refresh token; an organization needs no scope, only a member.
-func (p *Provider) exchangeGrant(client Client, form url.Values) (map[string]any, *oauthError) {
+func (p *Provider) exchangeGrant(req tokenRequest) (map[string]any, *oauthError) {
+	form := req.form
 	for _, name := range []string{"subject_token", "subject_token_type"} {
 		if form.Get(name) == "" {
 			return nil, missing(name)
@@ -25,8 +25,8 @@ func (p *Provider) exchangeGrant(client Client, form url.Values) (map[string]any
 	}
 	user := p.cfg.Users[i]
 	scopes := user.granted(strings.Fields(form.Get("scope")))
-	g := &grant{request: request{client: client, resources: form["resource"], scopes: append(scopes, scopeOrganizations)}, user: user}
-	answer, refusal := p.issueFor(g, scopes, form)
+	g := &grant{request: request{client: req.client, resources: form["resource"], scopes: append(scopes, scopeOrganizations)}, user: user}
+	answer, refusal := p.issueFor(g, scopes, req)
 	delete(answer, "id_token")
 	return answer, refusal
 }

@@ -69,6 +69,10 @@ type Faults struct {
 	DeviceTTL                time.Duration
 	// DeviceMembers changes the answers with device codes.
 	DeviceMembers map[string]any
+	// DPoPNonce demands a nonce of this provider in proofs of possession (RFC 9449,
+	// section 8), which a good one may do as well. NonceStorm takes none, and always gives
+	// another.
+	DPoPNonce, NonceStorm bool
 	// Deny refuses every login without asking anybody.
 	Deny bool
 }

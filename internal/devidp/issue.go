@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +24,7 @@ type issuedToken struct {
 	expiry
 	grant   *grant
 	scopes  []string
+	key     string // the thumbprint of the one that it is bound to, "" for none
 	issued  time.Time
 	rotated time.Time // of a refresh token: zero until it was used
 }
@@ -37,21 +37,26 @@ func (t *issuedToken) goodFor(client Client, now time.Time) bool {
 }
 
 // store makes a token and keeps it in the table.
-func (p *Provider) store(table map[string]*issuedToken, g *grant, scopes []string, life expiry) string {
+func (p *Provider) store(table map[string]*issuedToken, g *grant, scopes []string, key string, life expiry) string {
 	value := randomText(32)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	makeRoom(table, maxEntries)
-	table[value] = &issuedToken{grant: g, scopes: scopes, issued: time.Now(), expiry: life}
+	table[value] = &issuedToken{grant: g, scopes: scopes, key: key, issued: time.Now(), expiry: life}
 	return value
 }
 
 // issueFirst makes the first answer for a grant, with a refresh token when the
-// grant has them.
-func (p *Provider) issueFirst(g *grant, form url.Values) (map[string]any, *oauthError) {
-	answer, refusal := p.issueFor(g, g.scopes, form)
+// grant has them. That of a public client is bound to its key; another client proves who
+// it is anyway (RFC 9449, section 5).
+func (p *Provider) issueFirst(g *grant, req tokenRequest) (map[string]any, *oauthError) {
+	answer, refusal := p.issueFor(g, g.scopes, req)
 	if refusal == nil && g.refreshable() {
-		answer["refresh_token"] = p.store(p.refresh, g, g.scopes, in(p.cfg.RefreshTokenTTL))
+		key := req.key
+		if g.client.AuthMethod != authNone {
+			key = ""
+		}
+		answer["refresh_token"] = p.store(p.refresh, g, g.scopes, key, in(p.cfg.RefreshTokenTTL))
 	}
 	return answer, refusal
 }
@@ -62,15 +67,15 @@ func (p *Provider) issueFirst(g *grant, form url.Values) (map[string]any, *oauth
 // defaultResource decides, and there is no default API). At the authorization endpoint
 // organization_id has no effect, as in Logto. With a resource it becomes a claim; without
 // one the token is for the organization.
-func (p *Provider) issueFor(g *grant, scopes []string, form url.Values) (map[string]any, *oauthError) {
+func (p *Provider) issueFor(g *grant, scopes []string, req tokenRequest) (map[string]any, *oauthError) {
 	resource := ""
-	if asked := form["resource"]; len(asked) == 1 {
+	if asked := req.form["resource"]; len(asked) == 1 {
 		resource = asked[0]
 	}
 	p.mu.Lock()
 	_, known := p.resources[resource]
 	p.mu.Unlock()
-	organization, person := form.Get("organization_id"), g.user.Username != ""
+	organization, person := req.form.Get("organization_id"), g.user.Username != ""
 	switch {
 	case resource != "" && (!known || !slices.Contains(g.resources, resource)):
 		return nil, invalidTarget()
@@ -80,26 +85,26 @@ func (p *Provider) issueFor(g *grant, scopes []string, form url.Values) (map[str
 	case person && !slices.Contains(g.user.Organizations, organization), !person && !slices.Contains(g.client.Organizations, organization):
 		return nil, &oauthError{status: http.StatusForbidden, code: "access_denied", description: "user is not a member of the organization"}
 	}
-	return p.issue(g, scopes, resource, organization)
+	return p.issue(g, scopes, req.key, resource, organization)
 }
 
 // issue makes the answer of the token endpoint (RFC 6749, section 5.1). With a
 // resource the access token is a JWT for it and the answer names the resource's
 // scopes only, even when that is none; without one it is opaque and good for
 // userinfo.
-func (p *Provider) issue(g *grant, scopes []string, resource, organization string) (map[string]any, *oauthError) {
+func (p *Provider) issue(g *grant, scopes []string, key, resource, organization string) (map[string]any, *oauthError) {
 	life := p.accessTokenTTL()
-	answer := map[string]any{"token_type": "Bearer", "expires_in": int(max(life.Seconds(), 1))}
+	answer := map[string]any{"token_type": tokenType(key), "expires_in": int(max(life.Seconds(), 1))}
 	granted := only(scopes, oidcScopes())
 	var err error
 	if resource != "" {
 		granted = p.resourceScopes(resource, scopes)
-		answer["access_token"], err = p.resourceToken(g, resource, organization, granted, life)
+		answer["access_token"], err = p.resourceToken(g, key, resource, organization, granted, life)
 	} else if organization != "" {
 		granted = nil
-		answer["access_token"], err = p.resourceToken(g, organizationAudience+organization, "", granted, life)
+		answer["access_token"], err = p.resourceToken(g, key, organizationAudience+organization, "", granted, life)
 	} else {
-		answer["access_token"] = p.store(p.access, g, granted, in(life))
+		answer["access_token"] = p.store(p.access, g, granted, key, in(life))
 	}
 	answer["scope"] = strings.Join(granted, " ")
 	if err == nil && slices.Contains(scopes, "openid") {
@@ -118,7 +123,7 @@ func (p *Provider) resourceScopes(resource string, scopes []string) []string {
 }
 
 // resourceToken is a JWT access token (RFC 9068) as Logto makes it.
-func (p *Provider) resourceToken(g *grant, audience, organization string, scopes []string, life time.Duration) (string, error) {
+func (p *Provider) resourceToken(g *grant, key, audience, organization string, scopes []string, life time.Duration) (string, error) {
 	now := time.Now()
 	claims := jwt.MapClaims{
 		"jti": randomText(16), "sub": g.user.Subject, "iss": p.issuer, "aud": audience, "client_id": g.client.ID,
@@ -130,6 +135,7 @@ func (p *Provider) resourceToken(g *grant, audience, organization string, scopes
 	if organization != "" {
 		claims["organization_id"] = organization
 	}
+	bind(claims, key)
 	maps.Copy(claims, g.user.TokenClaims)
 	if p.cfg.TokenClaims && g.user.Username != "" {
 		claims["username"], claims["name"], claims["email"] = g.user.Username, g.user.Name, g.user.Email
@@ -161,6 +167,8 @@ type TokenRequest struct {
 	// Resource makes the token a JWT for it; "" makes an opaque one.
 	Resource string
 	Scopes   []string
+	// Thumbprint is of the key that the token is bound to (RFC 9449); "" for none.
+	Thumbprint string
 	// TTL is the lifetime, the configured one when zero; negative has ended.
 	TTL time.Duration
 }
@@ -176,7 +184,7 @@ func (p *Provider) IssueToken(r TokenRequest) (string, error) {
 	r.TTL = cmp.Or(r.TTL, p.accessTokenTTL())
 	g := &grant{request: request{client: Client{ID: r.ClientID}, scopes: r.Scopes}, user: user}
 	if r.Resource != "" {
-		return p.resourceToken(g, r.Resource, "", r.Scopes, r.TTL)
+		return p.resourceToken(g, r.Thumbprint, r.Resource, "", r.Scopes, r.TTL)
 	}
-	return p.store(p.access, g, r.Scopes, in(r.TTL)), nil
+	return p.store(p.access, g, r.Scopes, r.Thumbprint, in(r.TTL)), nil
 }

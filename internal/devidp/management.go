@@ -25,7 +25,7 @@ func (p *Provider) user(w http.ResponseWriter, r *http.Request) {
 	refuse := func(status int, code string) {
 		writeJSON(w, status, map[string]string{"code": code, "message": http.StatusText(status)})
 	}
-	token, refusal := bearer(r)
+	token, refusal := accessToken(r, false)
 	client, known := p.managementClient(token)
 	i := slices.IndexFunc(p.cfg.Users, func(u User) bool { return u.Subject == strings.TrimPrefix(r.URL.Path, pathUsers) })
 	switch {

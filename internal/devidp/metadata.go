@@ -9,6 +9,8 @@ import (
 	"net/http"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/internal/dpop"
 )
 
 // oidcScopes are the scopes known without a resource, those of Logto.
@@ -55,6 +57,9 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError 
 	}
 	if p.cfg.RequirePushedRequests {
 		m["require_pushed_authorization_requests"] = true
+	}
+	if !p.cfg.NoDPoP {
+		m["dpop_signing_alg_values_supported"] = dpop.Algorithms()
 	}
 	if p.cfg.MetadataDocuments {
 		m["client_id_metadata_document_supported"] = true

@@ -135,7 +135,7 @@ func TestCommonAnswers(t *testing.T) {
 	if a := r.do(req); a.status != 204 || a.header.Get("Access-Control-Allow-Origin") != "*" || a.header.Get("Access-Control-Allow-Methods") != "GET,POST" {
 		t.Errorf("preflight: status %d", a.status)
 	}
-	if a := r.token(); a.header.Get("Cache-Control") != "no-store" || a.header.Get("Access-Control-Expose-Headers") != "WWW-Authenticate" {
-		t.Error("token errors must not be stored, and WWW-Authenticate must be exposed")
+	if a := r.token(); a.header.Get("Cache-Control") != "no-store" || a.header.Get("Access-Control-Expose-Headers") != "WWW-Authenticate, DPoP-Nonce" {
+		t.Error("token errors must not be stored, and what a client reads must be exposed")
 	}
 }

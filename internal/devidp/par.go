@@ -39,12 +39,29 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request) *oauthError {
 	if refusal != nil {
 		return refusal
 	}
+	if refusal := p.bindRequest(w, r, &req); refusal != nil {
+		return refusal
+	}
 	id, life := randomText(32), p.cfg.PushedRequestTTL
 	p.mu.Lock()
 	makeRoom(p.pushed, maxPending)
 	p.pushed[id] = pushedRequest{req: req, expiry: in(life)}
 	p.mu.Unlock()
 	return writeJSON(w, http.StatusCreated, map[string]any{"request_uri": requestURI + id, "expires_in": int(max(life.Seconds(), 1))})
+}
+
+// bindRequest binds the code to the key of a proof that came with the pushed request, which
+// must be that of dpop_jkt, if there are both (RFC 9449, section 10.1).
+func (p *Provider) bindRequest(w http.ResponseWriter, r *http.Request, req *request) *oauthError {
+	key, refusal := p.possession(w, r, "")
+	switch {
+	case refusal != nil || key == "":
+		return refusal
+	case req.key != "" && req.key != key:
+		return badRequest("invalid_request", "the DPoP proof is by another key than dpop_jkt says")
+	}
+	req.key = key
+	return nil
 }
 
 // pulled is the pushed request that a browser comes with: once, soon, and of the client that

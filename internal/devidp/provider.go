@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"mcp-login/internal/dpop"
 )
 
 // Provider is the OpenID provider as an http.Handler for the root of its host.
@@ -17,6 +19,7 @@ type Provider struct {
 	base   *url.URL
 	cfg    Config
 	key    signingKey
+	nonces *dpop.Nonces
 
 	mu           sync.Mutex
 	faults       Faults
@@ -30,7 +33,7 @@ type Provider struct {
 	access       map[string]*issuedToken // the opaque ones; a JWT needs no table
 	refresh      map[string]*issuedToken
 	devices      map[string]*device
-	assertions   map[string]expiry // of those that must not come again
+	spent        map[string]expiry // assertions and proofs that must not come again
 	stats        Stats
 }
 
@@ -67,10 +70,11 @@ func New(issuer string, cfg Config) (*Provider, error) {
 	}
 	p := &Provider{
 		issuer: issuer, base: base, cfg: cfg, key: key, faults: cfg.Faults,
+		nonces:  dpop.NewNonces([]byte(randomText(32)), issuer),
 		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{},
 		pushed: map[string]pushedRequest{}, interactions: map[string]*interaction{},
 		codes: map[string]*code{}, access: map[string]*issuedToken{}, refresh: map[string]*issuedToken{},
-		devices: map[string]*device{}, assertions: map[string]expiry{},
+		devices: map[string]*device{}, spent: map[string]expiry{},
 		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}},
 	}
 	for _, c := range cfg.Clients {

@@ -24,6 +24,7 @@ type metadataOf struct {
 	AuthMethod      string         `json:"token_endpoint_auth_method"`
 	GrantTypes      []string       `json:"grant_types"`
 	JWKS            jsontext.Value `json:"jwks"`
+	DPoPBound       bool           `json:"dpop_bound_access_tokens"`
 }
 
 // register is dynamic client registration (RFC 7591, section 3.1).
@@ -75,7 +76,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) *oauthError 
 // Grant types that do not exist here are left out.
 func newClient(meta metadataOf, f Faults) (Client, *oauthError) {
 	c := Client{
-		ID: randomText(16), Name: foreign.Line(meta.Name), ApplicationType: meta.ApplicationType, RedirectURIs: slices.Clone(meta.RedirectURIs), AuthMethod: meta.AuthMethod,
+		ID: randomText(16), Name: foreign.Line(meta.Name), ApplicationType: meta.ApplicationType, RedirectURIs: slices.Clone(meta.RedirectURIs), AuthMethod: meta.AuthMethod, DPoPBound: meta.DPoPBound,
 		GrantTypes: only(meta.GrantTypes, []string{grantCode, grantRefresh, grantDevice, grantClient}),
 	}
 	c.ApplicationType = cmp.Or(c.ApplicationType, "web")

@@ -64,8 +64,9 @@ func (p *Provider) introspect(client Client, token string) map[string]any {
 		"active": true, "iat": t.issued.Unix(), "sub": t.grant.user.Subject, "client_id": client.ID, "iss": p.issuer,
 		"exp": t.expires.Unix(), "scope": strings.Join(t.scopes, " "),
 	}
+	bind(answer, t.key)
 	if access != nil {
-		answer["token_type"] = "Bearer"
+		answer["token_type"] = tokenType(t.key)
 	}
 	return answer
 }

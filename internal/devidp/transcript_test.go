@@ -51,6 +51,7 @@ type transcript struct {
 
 // recorded is the tenant of the measurements.
 func recorded(c *devidp.Config) {
+	c.NoDPoP = true
 	c.Users = []devidp.User{
 		{Subject: "alice0000001", Username: "alice", Name: "Alice Example", Email: "alice@example.test", Lacks: []string{"mcp:write"}, Organizations: []string{"org1"}},
 		{Subject: "norole000001", Username: "norole", Lacks: []string{"mcp:read", "mcp:write"}},

@@ -6,13 +6,21 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"mcp-login/internal/dpop"
 )
 
 // userinfo answers with the claims of an opaque access token (OpenID Connect
 // Core, section 5.3), and refuses as Logto does, JWTs among the refused.
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) *oauthError {
 	w.Header().Set("Cache-Control", "no-store")
-	token, refusal := bearer(r)
+	token, refusal := accessToken(r, !p.cfg.NoDPoP)
+	key := ""
+	if refusal == nil {
+		if key, refusal = p.possession(w, r, token); refusal != nil {
+			refusal.status = http.StatusUnauthorized
+		}
+	}
 	p.mu.Lock()
 	p.stats.Userinfo++
 	t := p.access[token]
@@ -24,17 +32,27 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) *oauthError 
 		refusal = &oauthError{status: http.StatusUnauthorized, code: "invalid_token", description: "invalid token provided"}
 	case !slices.Contains(t.scopes, "openid"):
 		refusal = (&oauthError{status: http.StatusForbidden, code: "insufficient_scope", description: "access token missing openid scope"}).naming("openid")
+	case t.key != key:
+		refusal = &oauthError{status: http.StatusUnauthorized, code: "invalid_token", description: "the token is bound to another key, or to none"}
 	default:
 		return writeJSON(w, http.StatusOK, userClaims(t.grant.user, t.scopes))
 	}
-	w.Header().Set("WWW-Authenticate", p.challenge(refusal))
+	scheme := "Bearer"
+	if !p.cfg.NoDPoP && (r.Header.Get(dpop.ProofHeader) != "" || alive && t.key != "" || strings.Contains(refusal.description, "DPoP")) {
+		scheme = dpop.Scheme
+	}
+	w.Header().Set("WWW-Authenticate", p.challenge(scheme, refusal))
+	if refusal.description == noToken && !p.cfg.NoDPoP {
+		w.Header().Add("WWW-Authenticate", p.challenge(dpop.Scheme, refusal))
+	}
 	return refusal
 }
 
 const noToken = "no access token provided"
 
-// bearer reads the token from the header, and from nowhere else (RFC 6750).
-func bearer(r *http.Request) (string, *oauthError) {
+// accessToken reads the token from the header, and from nowhere else (RFC 6750). Where proofs
+// of possession are taken, one must come with the scheme DPoP and with no other.
+func accessToken(r *http.Request, proofs bool) (string, *oauthError) {
 	if r.URL.Query().Has("access_token") {
 		return "", badRequest("invalid_request", "access tokens must not be provided via query parameter")
 	}
@@ -43,23 +61,33 @@ func bearer(r *http.Request) (string, *oauthError) {
 		return "", &oauthError{status: http.StatusUnauthorized, code: "invalid_token", description: noToken}
 	}
 	scheme, token, _ := strings.Cut(header, " ")
+	bound, proof := strings.EqualFold(scheme, dpop.Scheme), r.Header.Get(dpop.ProofHeader) != ""
 	switch {
+	case proofs && proof && !bound:
+		return "", badRequest("invalid_request", "authorization header scheme must be `DPoP` when DPoP is used")
+	case proofs && bound && !proof:
+		return "", badRequest("invalid_request", "`DPoP` header not provided")
+	case proofs && bound:
 	case !strings.EqualFold(scheme, "bearer"):
 		return "", badRequest("invalid_request", "authorization header scheme must be `Bearer`")
-	case token == "" || strings.Contains(token, " "):
+	}
+	if token == "" || strings.Contains(token, " ") {
 		return "", badRequest("invalid_request", "invalid authorization header value format")
 	}
 	return token, nil
 }
 
 // challenge is WWW-Authenticate; without a token it names no error.
-func (p *Provider) challenge(e *oauthError) string {
-	value := `Bearer realm="` + p.issuer + `"`
+func (p *Provider) challenge(scheme string, e *oauthError) string {
+	value := scheme + ` realm="` + p.issuer + `"`
 	if e.description != noToken {
 		value += `, error="` + e.code + `", error_description="` + e.description + `"`
 	}
 	if scope := e.members["scope"]; scope != "" {
 		value += `, scope="` + scope + `"`
+	}
+	if scheme == dpop.Scheme { // RFC 9449, section 7.1
+		value += `, algs="` + strings.Join(dpop.Algorithms(), " ") + `"`
 	}
 	return value
 }

@@ -64,14 +64,12 @@ var formRows = []row{
 	},
 	{
 		name: "discovery by OpenID",
-		want: "200 authorization_endpoint authorization_response_iss_parameter_supported client_id_metadata_document_supported code_challenge_methods_supported device_authorization_endpoint end_session_endpoint grant_types_supported introspection_endpoint issuer jwks_uri pushed_authorization_request_endpoint registration_endpoint revocation_endpoint token_endpoint token_endpoint_auth_methods_supported userinfo_endpoint",
-		own:  "200 authorization_endpoint authorization_response_iss_parameter_supported client_id_metadata_document_supported code_challenge_methods_supported device_authorization_endpoint end_session_endpoint grant_types_supported introspection_endpoint issuer jwks_uri registration_endpoint revocation_endpoint token_endpoint token_endpoint_auth_methods_supported userinfo_endpoint", because: "devidp has no pushed authorization requests",
+		want: "200 authorization_endpoint authorization_response_iss_parameter_supported client_id_metadata_document_supported code_challenge_methods_supported device_authorization_endpoint dpop_signing_alg_values_supported end_session_endpoint grant_types_supported introspection_endpoint issuer jwks_uri pushed_authorization_request_endpoint registration_endpoint revocation_endpoint token_endpoint token_endpoint_auth_methods_supported userinfo_endpoint",
 		play: discovery("/oidc/.well-known/openid-configuration"),
 	},
 	{
 		name: "discovery by RFC 8414, appended",
-		want: "200 authorization_endpoint authorization_response_iss_parameter_supported client_id_metadata_document_supported code_challenge_methods_supported device_authorization_endpoint end_session_endpoint grant_types_supported introspection_endpoint issuer jwks_uri pushed_authorization_request_endpoint registration_endpoint revocation_endpoint token_endpoint token_endpoint_auth_methods_supported userinfo_endpoint",
-		own:  "200 authorization_endpoint authorization_response_iss_parameter_supported client_id_metadata_document_supported code_challenge_methods_supported device_authorization_endpoint end_session_endpoint grant_types_supported introspection_endpoint issuer jwks_uri registration_endpoint revocation_endpoint token_endpoint token_endpoint_auth_methods_supported userinfo_endpoint", because: "devidp has no pushed authorization requests",
+		want: "200 authorization_endpoint authorization_response_iss_parameter_supported client_id_metadata_document_supported code_challenge_methods_supported device_authorization_endpoint dpop_signing_alg_values_supported end_session_endpoint grant_types_supported introspection_endpoint issuer jwks_uri pushed_authorization_request_endpoint registration_endpoint revocation_endpoint token_endpoint token_endpoint_auth_methods_supported userinfo_endpoint",
 		play: discovery("/oidc/.well-known/oauth-authorization-server"),
 	},
 	{
@@ -112,7 +110,7 @@ func discovery(path string) func(*party) answer {
 		maps.DeleteFunc(a.members, func(name string, _ any) bool {
 			return !strings.HasSuffix(name, "_endpoint") && !strings.HasSuffix(name, "_uri") && name != "issuer" && name != "code_challenge_methods_supported" &&
 				name != "authorization_response_iss_parameter_supported" && name != "client_id_metadata_document_supported" &&
-				name != "grant_types_supported" && name != "token_endpoint_auth_methods_supported"
+				name != "grant_types_supported" && name != "dpop_signing_alg_values_supported" && name != "token_endpoint_auth_methods_supported"
 		})
 		return a
 	}

@@ -39,6 +39,8 @@ type member struct {
 	ResponseTypes   []string `json:"response_types"`
 	RedirectURIs    []string `json:"redirect_uris"`
 	PostLogout      []string `json:"post_logout_redirect_uris,omitempty"`
+	MustPush        bool     `json:"require_pushed_authorization_requests,omitempty"`
+	MustBind        bool     `json:"dpop_bound_access_tokens,omitempty"`
 
 	Keys *jwkset.JWKSMarshal `json:"jwks,omitempty"`
 }
@@ -77,7 +79,13 @@ func newWorld(t *testing.T) *world {
 	leaving := codeClient("native", "native", "none", "", "http://127.0.0.1/callback", "http://localhost/callback")
 	leaving.PostLogout = []string{leftAddress}
 	keyed := otherClient("m2m-key", "web", "private_key_jwt", "", "client_credentials")
+	signedIn := codeClient("key", "web", "private_key_jwt", "", "https://app.example/callback")
 	keyed.Keys = &jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk.Marshal()}}
+	signedIn.Keys = keyed.Keys
+	mustPush := codeClient("pushing", "native", "none", "", "http://127.0.0.1/callback")
+	mustPush.MustPush = true
+	mustBind := codeClient("binding", "native", "none", "", "http://127.0.0.1/callback")
+	mustBind.MustBind = true
 	w := &world{key: key, clients: []member{
 		leaving,
 		codeClient("other", "native", "none", "", "http://127.0.0.1/callback"),
@@ -88,7 +96,8 @@ func newWorld(t *testing.T) *world {
 		otherClient("device-short", "native", "none", "", deviceGrant, "refresh_token"),
 		otherClient("m2m-basic", "web", "client_secret_basic", secret, "client_credentials"),
 		otherClient("m2m-post", "web", "client_secret_post", secret, "client_credentials"),
-		keyed,
+		keyed, signedIn, mustPush, mustBind,
+		codeClient("nonce", "native", "none", "", "http://127.0.0.1/callback"),
 	}}
 	w.documents = httptest.NewUnstartedServer(http.HandlerFunc(serveDocument))
 	w.documents.Config.ErrorLog = log.New(io.Discard, "", 0) // those who look at the certificate and go
@@ -108,9 +117,9 @@ type provider struct {
 	issuer   string
 	metadata map[string]any
 	// strict makes rotation final at once, and short the next device code; for
-	// oidc-provider there is nothing to do.
-	strict, short func()
-	reset         func()
+	// oidc-provider there is nothing to do. So does nonces, which demands them.
+	strict, short, nonces func()
+	reset                 func()
 }
 
 // devidp starts ours.
@@ -124,6 +133,7 @@ func (w *world) devidp(t *testing.T) *provider {
 		c := devidp.Client{
 			ID: m.ID, Secret: m.Secret, ApplicationType: m.ApplicationType, AuthMethod: m.AuthMethod,
 			GrantTypes: m.GrantTypes, RedirectURIs: m.RedirectURIs, PostLogoutRedirectURIs: m.PostLogout,
+			RequirePushedRequests: m.MustPush, DPoPBound: m.MustBind,
 		}
 		if m.Keys != nil {
 			c.Keys = []devidp.Key{{ID: "key", Public: w.key.Public()}}
@@ -138,6 +148,7 @@ func (w *world) devidp(t *testing.T) *provider {
 	p := &provider{world: w, issuer: idp.Issuer()}
 	p.strict = func() { idp.SetFaults(devidp.Faults{StrictRotation: true}) }
 	p.short = func() { idp.SetFaults(devidp.Faults{DeviceTTL: -1}) }
+	p.nonces = func() { idp.SetFaults(devidp.Faults{DPoPNonce: true}) }
 	p.reset = func() { idp.SetFaults(devidp.Faults{}) }
 	p.discover(t)
 	return p
@@ -154,9 +165,9 @@ func (w *world) oidcProvider(t *testing.T) *provider {
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer := oidcProvider(t, "DCR=1", "CIMD=1", "SHORT=device-short", "CLIENTS="+string(clients), "RESOURCES="+string(resources), "NODE_EXTRA_CA_CERTS="+w.caFile)
+	issuer := oidcProvider(t, "DCR=1", "CIMD=1", "SHORT=device-short", "DPOP=1", "DPOP_NONCE=nonce", "CLIENTS="+string(clients), "RESOURCES="+string(resources), "NODE_EXTRA_CA_CERTS="+w.caFile)
 	nothing := func() {}
-	p := &provider{world: w, issuer: issuer, strict: nothing, short: nothing, reset: nothing}
+	p := &provider{world: w, issuer: issuer, strict: nothing, short: nothing, nonces: nothing, reset: nothing}
 	p.discover(t)
 	return p
 }

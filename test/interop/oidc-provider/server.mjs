@@ -16,10 +16,13 @@
 //   RESOURCES   a JSON object of resource indicators and their scopes; other
 //               resources are then unknown. Without it every resource is known
 //   SHORT       the client whose device codes live for one second
+//   PAR         required refuses authorization requests that were not pushed
+//   DPOP        1 takes proofs of possession (RFC 9449), nonces beside them
+//   DPOP_NONCE  1 demands a nonce in each proof, a client ID in those of that client
 //   CIMD        1 turns client ID metadata documents on, also at addresses of
 //               this machine
 import http from 'node:http';
-import { generateKeyPairSync } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Provider, errors } from 'oidc-provider';
 
 const ttl = Number(process.env.ACCESS_TTL || 3600);
@@ -98,6 +101,14 @@ function configuration() {
       revocation: { enabled: true },
       introspection: { enabled: true },
       clientCredentials: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: process.env.PAR === 'required' },
+      ...(process.env.DPOP === '1' && {
+        dPoP: {
+          enabled: true,
+          nonceSecret: randomBytes(32),
+          requireNonce: (ctx) => ['1', ctx.oidc.client?.clientId].includes(process.env.DPOP_NONCE ?? ''),
+        },
+      }),
       deviceFlow: { enabled: true },
       resourceIndicators: {
         enabled: true,
