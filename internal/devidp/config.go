@@ -69,6 +69,10 @@ type Client struct {
 	AuthMethod string
 	// Keys verify the assertions of a client with private_key_jwt.
 	Keys []Key
+	// Workload lets it prove who it is by the assertions of a trusted issuer instead
+	// (RFC 7523, section 2.2); its zero value does not. A subject that is not the client's
+	// ID needs client_id beside the assertion.
+	Workload Workload
 	// DeviceFlow makes it a client of the device grant instead of the code
 	// grant, which in Logto exclude each other.
 	DeviceFlow bool
@@ -104,7 +108,7 @@ func (c Client) withDefaults() Client {
 		switch {
 		case c.Secret != "":
 			c.AuthMethod = authBasic
-		case len(c.Keys) > 0:
+		case len(c.Keys) > 0, c.Workload.Issuer != "":
 			c.AuthMethod = authKey
 		}
 	}
@@ -137,6 +141,12 @@ type Config struct {
 	Users     []User // none: alice and bob
 	Clients   []Client
 	Resources []Resource
+	// TrustedIssuers sign assertions that become access tokens (the grant of RFC 7523,
+	// section 2.1, for clients that name it in GrantTypes), or that prove who a client is.
+	TrustedIssuers []TrustedIssuer
+	// Applications are those that ID-JAGs are issued for, to clients that have the grant of
+	// token exchange: this provider is a company's.
+	Applications []Application
 	// Registration turns dynamic registration (RFC 7591) on, which Logto has
 	// not.
 	Registration bool
@@ -208,6 +218,15 @@ func checkUsers(users []User) error {
 func (c Config) user(username string) (User, bool) {
 	i := slices.IndexFunc(c.Users, func(u User) bool { return u.Username == username })
 	if username == "" || i < 0 {
+		return User{}, false
+	}
+	return c.Users[i], true
+}
+
+// subject finds somebody by subject.
+func (c Config) subject(subject string) (User, bool) {
+	i := slices.IndexFunc(c.Users, func(u User) bool { return u.Subject == subject })
+	if i < 0 {
 		return User{}, false
 	}
 	return c.Users[i], true

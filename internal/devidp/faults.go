@@ -48,6 +48,14 @@ type Faults struct {
 	// RefreshMembers, after that, those to refresh tokens: an access token with
 	// a line break, no scope, a token_type that nobody knows.
 	TokenMembers, RefreshMembers map[string]any
+	// RefreshSubject is who the tokens of a refresh are about, in the place of whoever
+	// signed in.
+	RefreshSubject string
+	// ExchangeMembers changes the good answers to token exchange: another
+	// issued_token_type. IDJAGClaims replaces and adds claims of ID-JAGs.
+	ExchangeMembers, IDJAGClaims map[string]any
+	// IDTokenTTL, unless zero, is the life of new ID tokens; a negative one has ended.
+	IDTokenTTL time.Duration
 	// RefreshStatus answers refreshes with this status and no error of OAuth, as a
 	// firewall does.
 	RefreshStatus int
@@ -167,8 +175,11 @@ func (p *Provider) answerFault(r *http.Request, answer map[string]any) bool {
 	}
 	p.mu.Unlock()
 	changed(answer, f.TokenMembers)
-	if r.PostForm.Get("grant_type") == grantRefresh {
+	switch r.PostForm.Get("grant_type") {
+	case grantRefresh:
 		changed(answer, f.RefreshMembers)
+	case grantExchange:
+		changed(answer, f.ExchangeMembers)
 	}
 	if f.TokenAnswerDelay > 0 && retry.Sleep(r.Context(), f.TokenAnswerDelay) != nil {
 		return false

@@ -1,7 +1,10 @@
 package devidp
 
 import (
+	"encoding/base64"
+	"net/url"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -38,6 +41,26 @@ func FuzzParseKeys(f *testing.F) {
 		keys, err := ParseKeys(body)
 		if (err == nil) != (len(keys) > 0) || slices.ContainsFunc(keys, func(k Key) bool { return keyAlgorithm(k.Public) == "" }) {
 			t.Errorf("%d keys, %v", len(keys), err)
+		}
+	})
+}
+
+// Whatever is presented as an assertion, it is refused unless its issuer has signed it, with
+// one of two codes and in words of one line.
+func FuzzAssertion(f *testing.F) {
+	p, err := New("http://127.0.0.1:3002/oidc", Config{TrustedIssuers: []TrustedIssuer{{Issuer: "i", IDJAG: true}, {Issuer: "r", Reusable: true}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	for _, claims := range []string{`{"iss":"i","resource":["a",1]}`, `{"iss":"r","exp":1e999,"aud":{}}`, `{"iss":null}`, `[]`} {
+		f.Add(encode([]byte(`{"alg":"ES256","typ":"oauth-id-jag+jwt"}`)) + "." + encode([]byte(claims)) + "." + encode(make([]byte, 64)))
+	}
+	f.Add("..")
+	f.Fuzz(func(t *testing.T, text string) {
+		answer, refusal := p.assertionGrant(tokenRequest{client: Client{ID: "c"}, form: url.Values{"assertion": {text}}})
+		if answer != nil || refusal.code != "invalid_grant" && refusal.code != "invalid_request" || strings.ContainsAny(refusal.description, "\r\n\"") {
+			t.Errorf("answer %v, refusal %v", answer, refusal)
 		}
 	})
 }

@@ -111,9 +111,13 @@ func (p *Provider) issue(g *grant, scopes []string, key, resource, organization 
 		answer["id_token"], err = p.idToken(g, scopes)
 	}
 	if err != nil {
-		return nil, &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "cannot sign"}
+		return nil, cannotSign()
 	}
 	return answer, nil
+}
+
+func cannotSign() *oauthError {
+	return &oauthError{status: http.StatusInternalServerError, code: "server_error", description: "cannot sign"}
 }
 
 func (p *Provider) resourceScopes(resource string, scopes []string) []string {
@@ -151,7 +155,7 @@ func seconds(t time.Time) int64 { return t.Add(time.Second - 1).Unix() }
 func (p *Provider) idToken(g *grant, scopes []string) (string, error) {
 	now := time.Now()
 	claims := jwt.MapClaims(idTokenClaims(g.user, scopes))
-	maps.Copy(claims, jwt.MapClaims{"iss": p.issuer, "aud": g.client.ID, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()})
+	maps.Copy(claims, jwt.MapClaims{"iss": p.issuer, "aud": g.client.ID, "iat": now.Unix(), "exp": seconds(now.Add(cmp.Or(p.fault().IDTokenTTL, time.Hour)))})
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}

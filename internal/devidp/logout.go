@@ -70,8 +70,7 @@ func (p *Provider) leaving(ctx context.Context, form url.Values) (Client, bool, 
 // returns the client it is for.
 func (p *Provider) hinted(token string) (clientID string, valid bool) {
 	claims := jwt.RegisteredClaims{}
-	ownKey := func(*jwt.Token) (any, error) { return &p.key.private.PublicKey, nil }
-	_, err := jwt.NewParser(jwt.WithValidMethods([]string{"ES384"}), jwt.WithoutClaimsValidation()).ParseWithClaims(token, &claims, ownKey)
+	_, err := jwt.NewParser(jwt.WithValidMethods([]string{"ES384"}), jwt.WithoutClaimsValidation()).ParseWithClaims(token, &claims, p.ownKey)
 	if err != nil || len(claims.Audience) != 1 {
 		return "", false
 	}

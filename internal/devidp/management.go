@@ -2,7 +2,6 @@ package devidp
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -27,16 +26,16 @@ func (p *Provider) user(w http.ResponseWriter, r *http.Request) {
 	}
 	token, refusal := accessToken(r, false)
 	client, known := p.managementClient(token)
-	i := slices.IndexFunc(p.cfg.Users, func(u User) bool { return u.Subject == strings.TrimPrefix(r.URL.Path, pathUsers) })
+	user, there := p.cfg.subject(strings.TrimPrefix(r.URL.Path, pathUsers))
 	switch {
 	case refusal != nil || !known:
 		refuse(http.StatusUnauthorized, "auth.unauthorized")
 	case !client.Management:
 		refuse(http.StatusForbidden, "auth.forbidden")
-	case r.Method != http.MethodGet || i < 0:
+	case r.Method != http.MethodGet || !there:
 		refuse(http.StatusNotFound, "entity.not_found")
 	default:
-		writeJSON(w, http.StatusOK, managedUser(p.cfg.Users[i]))
+		writeJSON(w, http.StatusOK, managedUser(user))
 	}
 }
 
@@ -47,7 +46,7 @@ func (p *Provider) managementClient(token string) (Client, bool) {
 		jwt.RegisteredClaims
 		Scope string `json:"scope"`
 	}
-	_, err := jwt.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) { return &p.key.private.PublicKey, nil },
+	_, err := jwt.ParseWithClaims(token, &claims, p.ownKey,
 		jwt.WithValidMethods([]string{"ES384"}), jwt.WithIssuer(p.issuer), jwt.WithAudience(p.managementAPI()), jwt.WithExpirationRequired())
 	p.mu.Lock()
 	defer p.mu.Unlock()

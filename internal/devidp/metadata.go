@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -26,6 +27,10 @@ func oidcScopes() []string {
 // Logto's.
 func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError {
 	p.count(func(s *Stats) { s.Metadata++ })
+	grants := []string{grantCode, grantRefresh, grantClient, grantDevice, grantExchange}
+	if len(p.cfg.TrustedIssuers) > 0 {
+		grants = append(grants, grantAssertion)
+	}
 	m := map[string]any{
 		"issuer":                                           p.issuer,
 		"authorization_endpoint":                           p.issuer + "/auth",
@@ -38,7 +43,7 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError 
 		"revocation_endpoint":                              p.issuer + "/token/revocation",
 		"end_session_endpoint":                             p.issuer + "/session/end",
 		"code_challenge_methods_supported":                 []string{"S256"},
-		"grant_types_supported":                            []string{grantCode, grantRefresh, grantClient, grantDevice, grantExchange},
+		"grant_types_supported":                            grants,
 		"response_modes_supported":                         []string{"query"},
 		"response_types_supported":                         []string{"code"},
 		"scopes_supported":                                 oidcScopes(),
@@ -52,11 +57,24 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError 
 		"request_uri_parameter_supported":                  false,
 		"authorization_response_iss_parameter_supported":   true,
 	}
+	p.configured(m)
+	changed(m, p.fault().MetadataMembers)
+	return writeJSON(w, http.StatusOK, m)
+}
+
+// configured adds what only some providers can do.
+func (p *Provider) configured(m map[string]any) {
 	if p.cfg.Registration {
 		m["registration_endpoint"] = p.issuer + "/reg"
 	}
 	if p.cfg.RequirePushedRequests {
 		m["require_pushed_authorization_requests"] = true
+	}
+	if slices.ContainsFunc(p.cfg.TrustedIssuers, func(t TrustedIssuer) bool { return t.IDJAG }) {
+		m["authorization_grant_profiles_supported"] = []string{profileIDJAG}
+	}
+	if p.issuesIDJAGs() {
+		m["identity_chaining_requested_token_types_supported"] = []string{tokenTypeIDJAG}
 	}
 	if !p.cfg.NoDPoP {
 		m["dpop_signing_alg_values_supported"] = dpop.Algorithms()
@@ -64,8 +82,6 @@ func (p *Provider) metadata(w http.ResponseWriter, _ *http.Request) *oauthError 
 	if p.cfg.MetadataDocuments {
 		m["client_id_metadata_document_supported"] = true
 	}
-	changed(m, p.fault().MetadataMembers)
-	return writeJSON(w, http.StatusOK, m)
 }
 
 // signingKey is an ES384 key (RFC 7518, section 3.4).

@@ -27,6 +27,7 @@ type Provider struct {
 	dynamic      []string // the registered ones of clients, the oldest first
 	documents    map[string]Client
 	resources    map[string]Resource
+	applications map[string]Application
 	pushed       map[string]pushedRequest
 	interactions map[string]*interaction
 	codes        map[string]*code
@@ -71,7 +72,7 @@ func New(issuer string, cfg Config) (*Provider, error) {
 	p := &Provider{
 		issuer: issuer, base: base, cfg: cfg, key: key, faults: cfg.Faults,
 		nonces:  dpop.NewNonces([]byte(randomText(32)), issuer),
-		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{},
+		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{}, applications: map[string]Application{},
 		pushed: map[string]pushedRequest{}, interactions: map[string]*interaction{},
 		codes: map[string]*code{}, access: map[string]*issuedToken{}, refresh: map[string]*issuedToken{},
 		devices: map[string]*device{}, spent: map[string]expiry{},
@@ -82,6 +83,9 @@ func New(issuer string, cfg Config) (*Provider, error) {
 	}
 	for _, r := range append([]Resource{{Indicator: p.managementAPI(), Scopes: []string{managementScope}}}, cfg.Resources...) {
 		p.AddResource(r)
+	}
+	for _, a := range cfg.Applications {
+		p.AddApplication(a)
 	}
 	return p, nil
 }

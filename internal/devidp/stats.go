@@ -73,7 +73,7 @@ func (s *Stats) tokenRequest(grantType string) {
 		s.Refreshes++
 	case grantDevice:
 		s.DevicePolls++
-	case grantClient, grantExchange: // counted in the map only
+	case grantClient, grantExchange, grantAssertion: // counted in the map only
 	default:
 		grantType = "other"
 	}

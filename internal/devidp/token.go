@@ -59,7 +59,7 @@ func (p *Provider) tokenAnswer(w http.ResponseWriter, r *http.Request) (map[stri
 	p.count(func(s *Stats) { s.tokenRequest(grantType) })
 	grants := map[string]func(tokenRequest) (map[string]any, *oauthError){
 		grantCode: p.exchange, grantRefresh: p.refreshGrant, grantDevice: p.devicePoll, grantClient: p.clientGrant,
-		grantExchange: p.exchangeGrant,
+		grantExchange: p.exchangeGrant, grantAssertion: p.assertionGrant,
 	}
 	give := grants[grantType]
 	switch {
@@ -142,7 +142,12 @@ func (p *Provider) refreshGrant(req tokenRequest) (map[string]any, *oauthError) 
 	if refusal != nil {
 		return nil, refusal
 	}
-	answer, refusal := p.issueFor(t.grant, scopes, req)
+	about := t.grant
+	if subject := p.fault().RefreshSubject; subject != "" {
+		other := *about
+		other.user.Subject, about = subject, &other
+	}
+	answer, refusal := p.issueFor(about, scopes, req)
 	if refusal != nil {
 		return nil, refusal
 	}
