@@ -15,7 +15,8 @@
 //     the client has pushed beforehand among them (par.go), and
 //     shows a page with the users to choose from (signin.go, page.go; [Approve] plays the
 //     person). There is no session: every login shows the page.
-//  4. The token endpoint wants S256 PKCE (token.go). A token is a JWT for a registered
+//  4. The token endpoint wants S256 PKCE (token.go). What a request with a proof of
+//     possession gets is bound to its key (dpop.go). A token is a JWT for a registered
 //     resource when both requests name it, and an opaque one for userinfo
 //     otherwise (issue.go, userinfo.go).
 //  5. Refresh tokens come with offline_access and prompt=consent, rotate with
@@ -24,18 +25,21 @@
 //  6. The device grant is there for clients registered for it
 //     (device.go; [Approve] plays the person, approve.go).
 //  7. client_credentials is there for clients registered for it that prove who
-//     they are, with a secret or with assertions signed by a [Key] (clientauth.go).
+//     they are, with a secret or with assertions (clientauth.go) signed by a [Key]
+//     or by a [TrustedIssuer], whose assertions are also a grant of their own (assertion.go).
 //  8. Tokens can be revoked and looked at (revocation.go), and a browser sent to the end
 //     session endpoint comes back to the client (logout.go).
 //  9. Personal access tokens are exchanged for access tokens by clients registered for
-//     it (exchange.go), and the Management API says what is known of a user to a
+//     it (exchange.go), ID tokens for assertions that another provider takes, if this one
+//     is a company's ([Application], idjag.go), and the Management API says what is known of a user to a
 //     client that may ask (management.go).
 //  10. [Faults] make it misbehave (faults.go), [Provider.Stats] tells what it was asked
 //     (stats.go), [Provider.IssueToken] makes tokens without a login (issue.go).
 //
 // Sections cited: RFC 6749, 6750, 7009, 7517, 7523, 7591, 7636, 7662, 8252, 8414,
-// 8628, 8693, 8707, 9068, 9126, 9207, OpenID Connect Core, Discovery and RP-Initiated Logout
-// 1.0, and OAuth Client ID Metadata Document, draft 02. Not here: consent pages,
+// 8628, 8693, 8707, 9068, 9126, 9207, 9449, OpenID Connect Core, Discovery and RP-Initiated Logout
+// 1.0, OAuth Client ID Metadata Document, draft 02, and Identity Assertion JWT
+// Authorization Grant, draft 04. Not here: consent pages,
 // sessions, token exchange of other tokens, roles in
 // organizations, social sign-in, storage.
 package devidp
