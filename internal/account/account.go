@@ -82,7 +82,7 @@ func Open(cfg Config) (*Account, error) {
 	oc := oauth.Config{
 		Server: cfg.Server, Key: cfg.Key, Store: cfg.Store, Identity: cfg.Identity, Log: cfg.Log,
 		HTTP: guard.HTTPClient(), Guard: guard,
-		AssumePKCE: cfg.AssumePKCE, LoginTimeout: cfg.LoginTimeout, Interactive: a.personAsks(), Device: a.devicePolicy(),
+		AssumePKCE: cfg.AssumePKCE, LoginTimeout: cfg.LoginTimeout, Interactive: a.personAsks(), Elsewhere: !cfg.Browser.Local(), Device: a.devicePolicy(),
 		IssuerChoice: cfg.Settings.IssuerChoice, LoginFlags: a.loginFlags(), Choices: cfg.Settings.Choices,
 	}
 	if cfg.Purpose != ForInspect {

@@ -89,6 +89,9 @@ func (a *Account) printPrompt(ctx context.Context, p oauth.Prompt) {
 		a.Terminal.Note("to sign in to %s at %s, open this address in a browser (within %s):", a.Server.Host, issuer, within)
 	}
 	a.Terminal.Address(a.address(p))
+	if p.Within > 0 && a.address(p) == p.URL {
+		a.Terminal.Note("the provider takes this address for %s only: open it at once, or start again", terminal.Approximately(rounded(p.Within)))
+	}
 	a.shown.Store(&p)
 	switch {
 	case p.RedirectURI == "" || p.Resumed: // the rest has been said, and runs

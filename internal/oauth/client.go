@@ -41,8 +41,10 @@ type Prompt struct {
 	// Issuer is the authorization server that asks, and FoundAt its
 	// ServerMetadata.FoundAt; "" also where another process asks.
 	Issuer, FoundAt string
-	// URL is the address to open.
-	URL string
+	// URL is the address to open, and Within how long the provider knows it, of a request
+	// that was pushed there (RFC 9126); 0 is for ever, or not known.
+	URL    string
+	Within time.Duration
 	// Local is an address of the loopback listener that redirects once to URL
 	// (with a device code: to CompleteURL). A browser on this machine is started
 	// with it, because other users can read a process's arguments. Mark is the
@@ -87,8 +89,9 @@ type Redirect interface {
 	// returns it with the mark by which Receive then knows the browser, as a
 	// Cookie header has it. It is called before each Receive. From the time it is
 	// opened, only the marked browser may answer, and another one that opens
-	// it ends Receive with an error.
-	Local(address string) (here, mark string)
+	// it ends Receive with an error. visit, if it is not nil, says at each visit where
+	// the browser is sent in the place of address; its error ends Receive.
+	Local(address string, visit func(ctx context.Context) (string, error)) (here, mark string)
 	// Close releases the address; answers under way are still delivered.
 	Close() error
 }
@@ -127,6 +130,9 @@ type Config struct {
 	// the login must run here. Its context ends with StopAsking. nil: every login
 	// runs in this process.
 	StartDetached func(ctx context.Context, d LoginRequest) error
+	// Elsewhere tells that the person opens Prompt.URL and not Prompt.Local: the browser
+	// is not started here.
+	Elsewhere bool
 	// Device says when to use the device grant.
 	Device DevicePolicy
 	// Identity is the client to be at the provider.

@@ -109,7 +109,7 @@ func (c *Client) maySendSecret(server *discovery.ServerMetadata) error {
 	c.mu.Unlock()
 	near := c.isNear(p.Issuer)
 	if p.FoundAt != "" {
-		for _, address := range []string{p.FoundAt, server.TokenEndpoint, server.RevocationEndpoint, server.DeviceEndpoint} {
+		for _, address := range []string{p.FoundAt, server.TokenEndpoint, server.RevocationEndpoint, server.DeviceEndpoint, server.PushedEndpoint} {
 			near = near && (address == "" || c.isNear(address))
 		}
 	}

@@ -99,7 +99,7 @@ func (l *login) leadToCode(ctx context.Context, address string, end context.Canc
 		l.log.Debug("no address of this machine leads to the code", "error", err)
 		return "", release
 	}
-	local, _ = redirect.Local(address)
+	local, _ = redirect.Local(address, nil)
 	ready, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)

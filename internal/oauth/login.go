@@ -302,8 +302,14 @@ func (l *login) promptFor(ctx context.Context, redirect Redirect, t *grant.Targe
 		return Prompt{}, err
 	}
 	l.log.Debug("waiting for the person to sign in", "issuer", t.Server.Issuer, "redirect", redirect.URI(), "scopes", t.Scopes)
-	local, mark := redirect.Local(address)
+	r := request{target: *t, verifier: verifier, state: state, address: address, answerAt: redirect.Here()}
+	local, mark := redirect.Local(address, l.atVisit(r))
 	p := Prompt{Issuer: t.Server.Issuer, FoundAt: t.Server.FoundAt, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
+	if l.cfg.Elsewhere && t.Server.RequirePushed {
+		if p.URL, p.Within, err = l.push(ctx, r); err != nil {
+			return Prompt{}, err
+		}
+	}
 	if uri := redirect.URI(); uri != p.RedirectURI {
 		p.PasteFrom = uri
 	}

@@ -206,6 +206,8 @@ type lab struct {
 	people sync.WaitGroup
 	// careless people let errors on pages be, as they all do on the network.
 	careless bool
+	// here tells that people open the local address, if there is one.
+	here bool
 
 	mu       sync.Mutex
 	prompt   oauth.Prompt
@@ -354,7 +356,11 @@ func (b *lab) approve(ctx context.Context, p oauth.Prompt) {
 		return
 	}
 	// The browser is no part of the login: it goes on when that has ended.
-	_, err := devidp.Approve(context.WithoutCancel(ctx), b.browser(), cmp.Or(p.CompleteURL, p.URL), b.who)
+	address := cmp.Or(p.CompleteURL, p.URL)
+	if b.here && p.Local != "" {
+		address = p.Local
+	}
+	_, err := devidp.Approve(context.WithoutCancel(ctx), b.browser(), address, b.who)
 	if err != nil && !b.careless {
 		b.t.Error(err)
 	}
@@ -371,18 +377,24 @@ func (b *lab) browser() *http.Client {
 type bubbleRedirect struct {
 	state   string
 	arrived chan url.Values
+	failed  chan error
+	visit   func(context.Context) (string, error)
 }
 
 func (b *lab) listen(context.Context, string, string, int) (oauth.Redirect, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.redirect = &bubbleRedirect{arrived: make(chan url.Values, 1)}
+	b.redirect = &bubbleRedirect{arrived: make(chan url.Values, 1), failed: make(chan error, 1)}
 	return b.redirect, nil
 }
 
 func (b *lab) callback(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if r.URL.Path == "/callback/visit" && b.redirect != nil {
+		b.redirect.lead(w, r)
+		return
+	}
 	if r.URL.Path != "/callback" || b.redirect == nil || b.redirect.state == "" || r.URL.Query().Get("state") != b.redirect.state {
 		http.Error(w, "not expected", http.StatusBadRequest)
 		return
@@ -395,7 +407,23 @@ func (r *bubbleRedirect) URI() string  { return "http://" + bubbleCallback + "/c
 func (r *bubbleRedirect) Here() string { return r.URI() }
 func (r *bubbleRedirect) Close() error { return nil }
 
-func (r *bubbleRedirect) Local(string) (here, mark string) { return "", "" }
+func (r *bubbleRedirect) Local(_ string, visit func(context.Context) (string, error)) (here, mark string) {
+	if r.visit = visit; visit == nil {
+		return "", ""
+	}
+	return r.URI() + "/visit", "x=y"
+}
+
+// lead sends the browser to where the visit leads.
+func (r *bubbleRedirect) lead(w http.ResponseWriter, req *http.Request) {
+	to, err := r.visit(req.Context())
+	if err != nil {
+		r.failed <- err
+		http.Error(w, "failed", http.StatusInternalServerError)
+		return
+	}
+	http.Redirect(w, req, to, http.StatusSeeOther)
+}
 
 func (r *bubbleRedirect) Receive(ctx context.Context, state string, begin func()) (url.Values, func(string, error), error) {
 	r.state = state // nobody knows the address before begin
@@ -403,6 +431,8 @@ func (r *bubbleRedirect) Receive(ctx context.Context, state string, begin func()
 	select {
 	case answer := <-r.arrived:
 		return answer, func(string, error) {}, nil
+	case err := <-r.failed:
+		return nil, nil, err
 	case <-ctx.Done():
 		return nil, nil, context.Cause(ctx)
 	}

@@ -158,6 +158,7 @@ func (m *ServerMetadata) otherSite(at string, from *url.URL) string {
 		{"its revocation_endpoint is", m.RevocationEndpoint},
 		{"its device_authorization_endpoint is", m.DeviceEndpoint},
 		{"its end_session_endpoint is", m.EndSessionEndpoint},
+		{"its pushed_authorization_request_endpoint is", m.PushedEndpoint},
 	} {
 		if part.address == "" {
 			continue

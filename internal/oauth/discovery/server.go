@@ -21,6 +21,8 @@ type ServerMetadata struct {
 	RevocationEndpoint    string   `json:"revocation_endpoint,omitzero"`
 	DeviceEndpoint        string   `json:"device_authorization_endpoint,omitzero"`
 	EndSessionEndpoint    string   `json:"end_session_endpoint,omitzero"`
+	PushedEndpoint        string   `json:"pushed_authorization_request_endpoint,omitzero"`
+	RequirePushed         bool     `json:"require_pushed_authorization_requests,omitzero"`
 	ScopesSupported       []string `json:"scopes_supported,omitempty"`
 	GrantTypesSupported   []string `json:"grant_types_supported,omitempty"`
 	CodeChallengeMethods  []string `json:"code_challenge_methods_supported,omitempty"`
@@ -69,6 +71,8 @@ func parseServerMetadata(body []byte) (*ServerMetadata, error) {
 		RevocationEndpoint:    endpoint(o, "revocation_endpoint"),
 		DeviceEndpoint:        endpoint(o, "device_authorization_endpoint"),
 		EndSessionEndpoint:    endpoint(o, "end_session_endpoint"),
+		PushedEndpoint:        endpoint(o, "pushed_authorization_request_endpoint"),
+		RequirePushed:         o.Flag("require_pushed_authorization_requests"),
 		ScopesSupported:       o.List("scopes_supported"),
 		GrantTypesSupported:   o.List("grant_types_supported"),
 		CodeChallengeMethods:  o.List("code_challenge_methods_supported"),
@@ -78,6 +82,7 @@ func parseServerMetadata(body []byte) (*ServerMetadata, error) {
 		ClientIDMetadata:      o.Flag("client_id_metadata_document_supported"),
 		leftOut:               o.Faults,
 	}
+	m.RequirePushed = m.RequirePushed && m.PushedEndpoint != "" // else nobody could sign in
 	if m.Issuer == "" && m.TokenEndpoint == "" && len(o.Faults) == 0 {
 		return m, foreign.ErrNoObject
 	}

@@ -87,18 +87,24 @@ func (c *Client) requestToken(ctx context.Context, op string, t *Target, form ur
 	return token, nil
 }
 
-// postToken sends a form to the token endpoint. Where the client is refused, it is
-// sent once more with each other way to present the same secret, if there is one; the
-// way that worked is kept in t. A client that was refused has spent nothing.
+// postToken sends a form to the token endpoint.
 func (c *Client) postToken(ctx context.Context, t *Target, form url.Values) (response, error) {
-	answer, err := c.postForm(ctx, t.Server.TokenEndpoint, t, maps.Clone(form))
+	return c.postAuthenticated(ctx, t.Server.TokenEndpoint, t, form)
+}
+
+// postAuthenticated sends a form to an endpoint that wants the authentication of the token
+// endpoint. Where the client is refused, it is sent once more with each other way to
+// present the same secret, if there is one; the way that worked is kept in t. A client
+// that was refused has spent nothing.
+func (c *Client) postAuthenticated(ctx context.Context, endpoint string, t *Target, form url.Values) (response, error) {
+	answer, err := c.postForm(ctx, endpoint, t, maps.Clone(form))
 	if err != nil || !answer.mayRefuseClient() {
 		return answer, err
 	}
 	for _, other := range t.Registration.otherAuthMethods(t.Server.TokenAuthMethods) {
 		again := *t
 		again.Registration.AuthMethod = other
-		next, err := c.postForm(ctx, t.Server.TokenEndpoint, &again, maps.Clone(form))
+		next, err := c.postForm(ctx, endpoint, &again, maps.Clone(form))
 		if err != nil {
 			return answer, err
 		}

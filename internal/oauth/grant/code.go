@@ -38,26 +38,43 @@ func (c *Client) AuthorizationURL(t *Target, verifier, state string) (string, er
 
 // authorizationURL is AuthorizationURL with these further parameters.
 func authorizationURL(t *Target, verifier, state string, params url.Values) (string, error) {
+	return authorizationAddress(t, authorizationRequest(t, verifier, state, params))
+}
+
+// authorizationRequest are the parameters of the authorization request.
+func authorizationRequest(t *Target, verifier, state string, params url.Values) url.Values {
+	form := url.Values{
+		"response_type": {"code"}, "client_id": {t.Registration.ClientID}, "state": {state},
+		"code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
+	}
+	if t.Registration.RedirectURI != "" {
+		form.Set("redirect_uri", t.Registration.RedirectURI)
+	}
+	if len(t.Scopes) > 0 {
+		form.Set("scope", strings.Join(t.Scopes, " "))
+	}
+	if t.Resource != "" {
+		form.Set("resource", t.Resource)
+	}
+	if slices.Contains(t.Scopes, "openid") {
+		form.Set("nonce", nonceFor(verifier))
+	}
+	for name := range params { // the person's own nonce comes later, and wins
+		form.Set(name, params.Get(name))
+	}
+	return form
+}
+
+// authorizationAddress is the authorization endpoint with a request.
+func authorizationAddress(t *Target, form url.Values) (string, error) {
 	u, err := discovery.CheckEndpoint("authorization_endpoint", t.Server.AuthorizationEndpoint)
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
 	}
-	cfg := oauth2.Config{
-		ClientID: t.Registration.ClientID, RedirectURL: t.Registration.RedirectURI, Scopes: t.Scopes,
-		Endpoint: oauth2.Endpoint{AuthURL: EndpointURL(u, params).String()},
-	}
-	opts := []oauth2.AuthCodeOption{oauth2.S256ChallengeOption(verifier)}
-	if t.Resource != "" {
-		opts = append(opts, oauth2.SetAuthURLParam("resource", t.Resource))
-	}
-	if slices.Contains(t.Scopes, "openid") {
-		opts = append(opts, oauth2.SetAuthURLParam("nonce", nonceFor(verifier)))
-	}
-	for name := range params { // the person's own nonce comes later, and wins
-		opts = append(opts, oauth2.SetAuthURLParam(name, params.Get(name)))
-	}
-	address := cfg.AuthCodeURL(state, opts...)
-	return foreign.Address(address), checkLength(len(address), t.Scopes)
+	u = EndpointURL(u, form)
+	u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+form.Encode(), "&")
+	address := foreign.Address(u.String())
+	return address, checkLength(len(address), t.Scopes)
 }
 
 // checkLength refuses an authorization request that no provider would read: length

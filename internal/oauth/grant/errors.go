@@ -44,6 +44,7 @@ type Error struct {
 // What is done at a provider that knows the client.
 const (
 	opAnswer     = "check the provider's answer"
+	opPush       = "push the authorization request"
 	opExchange   = "exchange the authorization code"
 	opDevice     = "begin the login by device"
 	opDeviceWait = "wait for the login by device"

@@ -46,14 +46,26 @@ func newReply(status int, redirected bool, member func(name string) string) Repl
 // Probe sends the authorization request so that it asks nobody: with prompt=none
 // (OpenID Connect Core 1.0, section 3.1.2.1), and without cookies and what the person
 // has added with --auth-param. Nothing behind the answer is followed, and a code in it
-// is not used.
+// is not used. A provider that takes no other requests gets it pushed (RFC 9126).
 func (c *Client) Probe(ctx context.Context, t *Target) (Reply, error) {
-	address, err := authorizationURL(t, oauth2.GenerateVerifier(), NewState(), url.Values{"prompt": {"none"}})
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	form := authorizationRequest(t, oauth2.GenerateVerifier(), NewState(), url.Values{"prompt": {"none"}})
+	address, err := authorizationAddress(t, form)
 	if err != nil {
 		return Reply{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
+	if t.Server.RequirePushed {
+		answer, err := c.push(ctx, t, form)
+		if err != nil {
+			return Reply{}, err
+		}
+		pushed, err := answer.pushed(t)
+		if err != nil {
+			return probeReply(answer.status, "", answer.body, t.Registration.RedirectURI), nil
+		}
+		address = pushed.Address
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return Reply{}, err

@@ -46,7 +46,7 @@ func TestBindLetsNobodyInWithoutTheState(t *testing.T) {
 		if err != nil || own.Hostname() != "127.0.0.1" {
 			t.Fatalf("%s: the redirect URI is %s", bind, l.URI())
 		}
-		local, _ := l.Local("https://issuer.example/authorize")
+		local, _ := l.Local("https://issuer.example/authorize", nil)
 		ch := receive(t.Context(), l, "right")
 		there := "http://" + net.JoinHostPort(elsewhere(t), own.Port())
 		guess := strings.TrimPrefix(local, "http://"+own.Host)

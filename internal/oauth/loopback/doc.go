@@ -5,7 +5,8 @@
 //     that the port is ours before a browser or a provider learns it (listener.go).
 //  2. [Listener.Local] makes an address of this machine that leads to the provider
 //     once (local.go). A browser on this machine is started with it, since others see
-//     what it is started with.
+//     what it is started with. Where it leads may be made for each visit: a request that
+//     is kept at the provider lives shortly, and people take their time.
 //  3. [Listener.Receive] says when the answer may come, then waits for one GET of the
 //     exact path whose state is the expected one (listener.go). Everything else that
 //     reaches the port (favicons, prefetches, port scanners, forged codes and errors,

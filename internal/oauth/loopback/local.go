@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
@@ -25,9 +26,14 @@ import (
 // local is the one-time address.
 type local struct {
 	path   string
-	to     string       // the authorization request
-	cookie *http.Cookie // marks the browser
+	to     string                                    // the authorization request
+	visit  func(ctx context.Context) (string, error) // makes another one for each visit, nil for none
+	cookie *http.Cookie                              // marks the browser
 	opened bool
+	// turn is held by the visit that is served. Until it has been led to the provider
+	// nothing is given to its browser: a person who loads the page again meanwhile is no
+	// second one.
+	turn chan struct{}
 }
 
 // cookieLife is longer than a login may wait for its person.
@@ -61,14 +67,16 @@ var (
 // Local makes the one-time address that leads to address, while Receive waits,
 // and returns it with the mark of the browser that opens it, as a Cookie header
 // holds it. Both are secrets of the person. It is called before Receive, each time
-// anew; without it, or while nobody has opened it, every browser may answer.
-func (l *Listener) Local(address string) (here, mark string) {
+// anew; without it, or while nobody has opened it, every browser may answer. visit, if
+// it is not nil, says for each visit where the browser is sent in the place of address;
+// its error ends the login.
+func (l *Listener) Local(address string, visit func(ctx context.Context) (string, error)) (here, mark string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	_, port, _ := net.SplitHostPort(l.host)
 	l.local = &local{
 		path: strings.TrimSuffix(l.path, "/") + "/" + rand.Text(),
-		to:   address,
+		to:   address, visit: visit, turn: make(chan struct{}, 1),
 		cookie: &http.Cookie{ //nolint:gosec // http on loopback, where Secure would lose it
 			// Cookies do not know ports: two logins need two names.
 			Name: "mcp-login-" + port, Value: rand.Text(), Path: l.path, MaxAge: int(cookieLife / time.Second),
@@ -94,9 +102,14 @@ func (l *Listener) lead(w http.ResponseWriter, r *http.Request, local *local) {
 		l.pages.refuse(w, r, http.StatusServiceUnavailable) // it comes again when it is wanted
 		return
 	}
+	select {
+	case local.turn <- struct{}{}:
+		defer func() { <-local.turn }()
+	case <-r.Context().Done():
+		return
+	}
 	l.mu.Lock()
 	waiting, twice := l.state != "", local.opened && !local.marks(r)
-	local.opened = local.opened || waiting
 	l.mu.Unlock()
 	switch {
 	case !waiting:
@@ -106,9 +119,34 @@ func (l *Listener) lead(w http.ResponseWriter, r *http.Request, local *local) {
 		l.pages.fail(w, r, http.StatusForbidden, reasonTwice)
 		l.fail(ErrOpenedTwice)
 	default:
-		http.SetCookie(w, local.cookie)
-		l.pages.redirect(w, local.to)
+		l.send(w, r, local)
 	}
+}
+
+// send gives the browser its mark and the address at the provider.
+func (l *Listener) send(w http.ResponseWriter, r *http.Request, local *local) {
+	to, err := local.to, error(nil)
+	if local.visit != nil {
+		to, err = local.visit(r.Context())
+	}
+	if r.Context().Err() != nil {
+		return // the tab has gone, and has got nothing
+	}
+	if err != nil {
+		l.pages.show(w, r, outcome{err: err})
+		l.fail(err)
+		return
+	}
+	l.mu.Lock()
+	waiting := l.state != ""
+	local.opened = local.opened || waiting
+	l.mu.Unlock()
+	if !waiting { // any more
+		l.pages.refuse(w, r, http.StatusBadRequest)
+		return
+	}
+	http.SetCookie(w, local.cookie)
+	l.pages.redirect(w, to)
 }
 
 // prefetched reports whether a browser fetches in advance what nobody has asked

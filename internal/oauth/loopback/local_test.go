@@ -54,7 +54,7 @@ const patience = 20 * time.Second
 func led(t *testing.T, o Options) (l *Listener, here, mark string, ch <-chan received) {
 	t.Helper()
 	l = listen(t, o)
-	here, mark = l.Local(provider)
+	here, mark = l.Local(provider, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	return l, here, mark, receive(ctx, l, "s")
@@ -194,5 +194,75 @@ func TestPeersAreJudged(t *testing.T) {
 		if got := allowed(tc.peer, tc.self, tc.sudo); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
+	}
+}
+
+// Where a visit leads is made when the browser comes. A person who loads the page again
+// meanwhile is no second browser: the first visit has led nowhere. A second browser that
+// waits its turn is one.
+func TestVisitIsLedWhenItComes(t *testing.T) {
+	l := listen(t, Options{})
+	began, goOn := make(chan struct{}, 3), make(chan string)
+	here, _ := l.Local(provider, func(ctx context.Context) (string, error) {
+		began <- struct{}{}
+		select {
+		case to := <-goOn:
+			return to, nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	})
+	wait, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ch := receive(wait, l, "s")
+
+	gone, leave := context.WithCancel(wait)
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		req, _ := http.NewRequestWithContext(gone, http.MethodGet, here, nil)
+		resp, err := direct{}.RoundTrip(req)
+		if err != nil {
+			return
+		}
+		_ = resp.Body.Close()
+		if resp.Header.Get("Location") != "" || resp.Header.Get("Set-Cookie") != "" {
+			t.Error("a visit that was given up was led somewhere")
+		}
+	}()
+	<-began
+	leave()
+	<-left
+
+	b, other := newBrowser(t), newBrowser(t)
+	led, second := make(chan string, 1), make(chan int, 1)
+	go func() { _, to, _ := b.open("GET", here); led <- to }()
+	<-began
+	go func() { status, _, _ := other.open("GET", here); second <- status }()
+	goOn <- provider + "&short=1"
+	if to := <-led; to != provider+"&short=1" {
+		t.Errorf("led to %q", to)
+	}
+	if status := <-second; status != http.StatusForbidden {
+		t.Errorf("a second browser: %d", status)
+	}
+	if r := <-ch; !errors.Is(r.err, ErrOpenedTwice) {
+		t.Errorf("%v", r.err)
+	}
+}
+
+// A visit that cannot be led anywhere ends the login, and the tab says so.
+func TestVisitThatFailsEndsTheLogin(t *testing.T) {
+	l := listen(t, Options{})
+	broken := errors.New("broken")
+	here, _ := l.Local(provider, func(context.Context) (string, error) { return "", broken })
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ch := receive(ctx, l, "s")
+	if status, to, cookie := newBrowser(t).open("GET", here); status != http.StatusOK || to != "" || cookie != "" {
+		t.Errorf("%d to %q, %q", status, to, cookie)
+	}
+	if r := <-ch; !errors.Is(r.err, broken) {
+		t.Errorf("%v", r.err)
 	}
 }

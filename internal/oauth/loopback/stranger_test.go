@@ -206,7 +206,7 @@ func TestTwoAnswersAtOnce(t *testing.T) {
 func TestOrderOfAnswers(t *testing.T) {
 	l := listen(t, Options{})
 	l.grace = time.Hour
-	here, _ := l.Local(provider)
+	here, _ := l.Local(provider, nil)
 	b, other := newBrowser(t), newBrowser(t)
 	for _, early := range []string{here, l.URI() + "?code=c&state=s", l.URI() + "?code=c&state="} {
 		if status, to, cookie := other.open("GET", early); status != http.StatusBadRequest || to != "" || cookie != "" {
