@@ -15,7 +15,8 @@ import (
 //	of a person at a terminal                        yes
 //	while maxTabs were opened within AskWindow       not before the oldest is that old
 //	after maxInVain in a row that led to no login    not before a person acts
-//	other scopes or another issuer than before       yes
+//	other scopes, another issuer, or another kind    yes
+//	  of sign-in (RFC 9470) than before
 //	the same within AskWindow, whatever came of it   not before that has passed
 //	the same, when its process has died, or the      once
 //	  provider has ended the login since, or will
@@ -63,10 +64,11 @@ type Question struct {
 	Identity string `json:"identity"`
 	// Issuer is the authorization server, "" for whichever it is.
 	Issuer string `json:"issuer,omitzero"`
-	// Scopes are those that will be requested. They matter only with StepUp:
-	// the account has a token, and more scopes are wanted.
-	Scopes []string `json:"scopes,omitempty"`
-	StepUp bool     `json:"step_up,omitzero"`
+	// Scopes and Authentication are what will be requested. They matter only with
+	// StepUp: the account has a token, and more is wanted.
+	Scopes         []string                 `json:"scopes,omitempty"`
+	Authentication discovery.Authentication `json:"authentication,omitzero"`
+	StepUp         bool                     `json:"step_up,omitzero"`
 	// Person tells that a person at a terminal wants to be asked.
 	Person bool `json:"person,omitzero"`
 }
@@ -151,7 +153,7 @@ func (s AskState) same(q Question, now time.Time) (before Ask, found bool) {
 	latest := true
 	for _, a := range slices.Backward(s.Asks) {
 		if q.sameAccount(a) && now.Sub(a.Asked) < AskWindow {
-			if !q.StepUp || latest && a.Ending.refused() || discovery.HasScopes(a.Scopes, q.Scopes) {
+			if !q.StepUp || latest && a.Ending.refused() || a.covers(q) {
 				return a, true
 			}
 			latest = false
@@ -170,11 +172,17 @@ func (s AskState) denied(q Question) (before Ask, found bool) {
 		switch {
 		case a.Person:
 			return Ask{}, false
-		case a.StepUp && a.Ending == AskDenied && q.sameAccount(a) && discovery.HasScopes(a.Scopes, q.Scopes):
+		case a.StepUp && a.Ending == AskDenied && q.sameAccount(a) && a.covers(q):
 			return a, true
 		}
 	}
 	return Ask{}, false
+}
+
+// covers reports whether a asked for all that q asks for.
+func (a Ask) covers(q Question) bool {
+	none := discovery.Authentication{}
+	return discovery.HasScopes(a.Scopes, q.Scopes) && (q.Authentication == none || q.Authentication == a.Authentication)
 }
 
 func (q Question) sameAccount(a Ask) bool {

@@ -32,6 +32,11 @@ func TestAskTable(t *testing.T) {
 		q.StepUp, q.Scopes = true, append([]string{"r"}, scopes...)
 		return q
 	}
+	stronger := func(values string) Question {
+		q := more()
+		q.Authentication.ACRValues = values
+		return q
+	}
 	person := login
 	person.Person = true
 	endOnly := Question{} // no question, but an ending of the latest one
@@ -43,6 +48,19 @@ func TestAskTable(t *testing.T) {
 			{s, login, "", false, false, RefusedRepeating},
 			{3*m - 2*s, login, "", false, false, RefusedRepeating},
 			{s, login, AskSignedIn, false, false, Allowed},
+		},
+		"another kind of sign-in, and again": {
+			{0, login, AskSignedIn, false, false, Allowed},
+			{s, stronger("phr"), AskSignedIn, false, false, Allowed},
+			{s, stronger("phr"), "", false, false, RefusedRepeating},
+			{s, more(), "", false, false, RefusedRepeating},
+			{s, stronger("phrh"), AskSignedIn, false, false, Allowed},
+			{s, stronger("other"), "", false, false, RefusedTabs},
+		},
+		"another kind of sign-in that was denied": {
+			{0, stronger("phr"), AskDenied, false, false, Allowed},
+			{4 * m, stronger("phr"), "", false, false, RefusedRepeating},
+			{0, stronger("phrh"), AskSignedIn, false, false, Allowed},
 		},
 		"denied, and again": {{0, login, AskDenied, false, false, Allowed}, {s, login, "", false, false, RefusedRepeating}, {3 * m, login, "", false, false, Allowed}},
 		"failed, and again": {{0, login, AskFailed, false, false, Allowed}, {s, login, "", false, false, RefusedRepeating}, {3 * m, login, "", false, false, Allowed}},

@@ -23,7 +23,7 @@ var (
 )
 
 func (c *Client) question(issuer string, scopes []string, why renewal) Question {
-	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, StepUp: why.stepUp, Person: c.cfg.Interactive}
+	return Question{Identity: c.cfg.Key.ID(), Issuer: issuer, Scopes: scopes, Authentication: why.challenge.Authentication(), StepUp: why.stepUp, Person: c.cfg.Interactive}
 }
 
 // anyQuestion is that wish before discovery: at whichever issuer it turns out to

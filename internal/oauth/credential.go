@@ -115,6 +115,9 @@ type Credential struct {
 	// adds to it. GrantedScopes is what a token response named last, nil if none did.
 	RequestedScopes []string `json:"requested_scopes,omitempty"`
 	GrantedScopes   []string `json:"granted_scopes,omitzero"`
+	// Authentication is what the server wanted last of the sign-in. A later sign-in asks
+	// for it as well: without it the server would have somebody sign in twice.
+	Authentication discovery.Authentication `json:"authentication,omitzero"`
 	// RepeatScopes tells that the issuer wants the requested ones at a refresh.
 	RepeatScopes bool `json:"repeat_scopes,omitzero"`
 	// WithoutOffline tells that the issuer has refused offline_access, which is not
@@ -178,7 +181,7 @@ func (c *Credential) apply(token grant.Token, t *grant.Target, now time.Time) {
 func (c *Credential) withoutTokens() Credential {
 	return Credential{
 		Server: c.Server, Issuer: c.Issuer, FoundAt: c.FoundAt, Named: c.Named, Registration: c.Registration,
-		Choices: c.Choices, Account: c.Account, SignedIn: c.SignedIn, Established: c.Established || c.HasToken(),
+		Choices: c.Choices, Authentication: c.Authentication, Account: c.Account, SignedIn: c.SignedIn, Established: c.Established || c.HasToken(),
 	}
 }
 

@@ -206,6 +206,9 @@ func (l *login) prepare(reg grant.Registration) {
 	default:
 		l.next.Resource = l.cfg.Key.Resource
 	}
+	if l.next.Authentication = l.why.challenge.Authentication(); l.next.Authentication == (discovery.Authentication{}) && same {
+		l.next.Authentication = previous.Authentication
+	}
 	if same {
 		l.next.Consents = previous.consentsInARow(time.Now())
 	}
@@ -215,7 +218,7 @@ func (l *login) prepare(reg grant.Registration) {
 // person is sent to.
 func (l *login) target(endpoint string) *grant.Target {
 	t := l.next.target(&l.found.Server)
-	t.Consent = wantsConsent(&l.next, endpoint)
+	t.Consent, t.Authentication = wantsConsent(&l.next, endpoint), l.next.Authentication
 	return t
 }
 

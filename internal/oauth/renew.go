@@ -33,7 +33,8 @@ type renewal struct {
 	challenge discovery.Challenge
 	// signIn requires a new login: a refreshed token was refused as well.
 	signIn bool
-	// stepUp requires more scopes (403 insufficient_scope).
+	// stepUp requires more scopes (403 insufficient_scope), or another sign-in of the
+	// person (RFC 9470).
 	stepUp bool
 	// quiet forbids asking a person.
 	quiet bool

@@ -43,6 +43,8 @@ func readRefusal(req *http.Request, resp *http.Response, token grant.Secret) ref
 		r.challenge, _ = discovery.BearerChallenge(resp.Header)
 		r.needsScope = r.challenge.ErrorCode() == "insufficient_scope"
 		switch {
+		case r.challenge.WantsAuthentication(): // which is to be a 401 (RFC 9470, section 3)
+			r.kind = unauthorized
 		case !token.IsZero():
 			r.kind = forbidden
 		case r.needsScope:

@@ -27,6 +27,8 @@ const (
 // server and handles refusals of it, each with one replay of the request:
 //
 //   - 401: a refresh, and then a login.
+//   - 401 insufficient_user_authentication (RFC 9470): a login with what the server wants of
+//     it, once.
 //   - 403 insufficient_scope for scopes that were not requested before: a login for them.
 //   - Any other 403, and a redirect: a refresh if the token may have ended. Else a 403 is
 //     the answer: the account lacks the permission, which no login changes.
@@ -89,6 +91,7 @@ type attempts struct {
 	early             error // of the refresh before the first attempt, nil after another renewal
 	renewals, stepUps int
 	replayed          bool // after a refusal that did not have to be about the token
+	authenticated     bool // a person has signed in as the server wants it (RFC 9470)
 }
 
 // refused handles a refusal: it returns what ends the request, or gets another credential
@@ -114,7 +117,7 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 		return nil, c.signInError(a.early)
 	case r.kind == forbidden && a.renewals+a.stepUps >= maxAttempts:
 		return resp, nil
-	case r.kind == unauthorized && a.renewals == maxRenewals:
+	case r.kind == unauthorized && (a.renewals == maxRenewals || a.authenticated):
 		foreign.Discard(resp)
 		return nil, c.refusedAgain(r.challenge)
 	}
@@ -122,10 +125,11 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 	return nil, a.renew(r)
 }
 
-// renew gets a credential with another token, or with more scopes.
+// renew gets a credential with another token, with more scopes, or of another sign-in.
 func (a *attempts) renew(r refusal) (err error) {
 	c := a.client
-	why := renewal{failed: hashOf(c.Bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden, signIn: r.kind == unauthorized && a.renewals > 0}
+	a.authenticated = r.challenge.WantsAuthentication()
+	why := renewal{failed: hashOf(c.Bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden || a.authenticated, signIn: r.kind == unauthorized && a.renewals > 0}
 	if why.stepUp {
 		a.stepUps++
 	} else {
@@ -194,7 +198,7 @@ func sign(req *http.Request, token grant.Secret) *http.Request {
 // notRenewed returns the error for a renewal that failed. When a new token was refused as
 // well, and the person is not asked again so soon, the refusal is the cause.
 func (c *Client) notRenewed(why renewal, err error) error {
-	if why.signIn && errors.Is(err, errAskedAlready) {
+	if (why.signIn || why.challenge.WantsAuthentication()) && errors.Is(err, errAskedAlready) {
 		return c.refusedAgain(why.challenge)
 	}
 	return err
@@ -202,8 +206,12 @@ func (c *Client) notRenewed(why renewal, err error) error {
 
 func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 	hint := "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits"
-	if challenge.ErrorCode() == "insufficient_user_authentication" { // RFC 9470, section 3
+	if challenge.WantsAuthentication() {
 		hint = "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time)"
+		if c.grants.Param("acr_values")+c.grants.Param("max_age") != "" {
+			hint += "; it may differ from what was given with --auth-param"
+		}
+		hint += "; to sign in once more, run: " + c.command("login", "--again")
 	}
 	return &grant.Error{
 		Op: "sign in to " + c.cfg.Server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()),

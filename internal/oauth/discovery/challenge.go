@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"mcp-login/internal/foreign"
@@ -37,6 +38,32 @@ func (c Challenge) Scopes() []string { return UsableScopes(strings.Fields(c.Para
 // ErrorCode returns the error parameter (RFC 6750, section 3.1), "" when no
 // token was presented.
 func (c Challenge) ErrorCode() string { return c.Params["error"] }
+
+// Authentication is what a server wants of the sign-in of a person (RFC 9470, section 4),
+// as parameters of the authorization request (OpenID Connect Core 1.0, section 3.1.2.1);
+// "" leaves one out.
+type Authentication struct {
+	ACRValues string `json:"acr_values,omitzero"`
+	MaxAge    string `json:"max_age,omitzero"`
+}
+
+// WantsAuthentication reports whether the challenge wants a stronger or a more recent
+// sign-in (RFC 9470, section 3), which no refreshed token has.
+func (c Challenge) WantsAuthentication() bool {
+	return c.ErrorCode() == "insufficient_user_authentication"
+}
+
+// Authentication returns what of that the challenge names and can be requested.
+func (c Challenge) Authentication() (a Authentication) {
+	if !c.WantsAuthentication() {
+		return a
+	}
+	a.ACRValues = strings.Join(UsableScopes(strings.Fields(c.Params["acr_values"])), " ")
+	if _, err := strconv.ParseUint(c.Params["max_age"], 10, 31); err == nil {
+		a.MaxAge = c.Params["max_age"]
+	}
+	return a
+}
 
 // BearerChallenge returns the Bearer challenge of a response, preferring one that
 // names metadata, then one with parameters; ok is false when there is none. Servers

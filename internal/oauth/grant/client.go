@@ -61,6 +61,9 @@ type Target struct {
 	Scopes []string
 	// Consent sends prompt=consent, unless a person has chosen a prompt.
 	Consent bool
+	// Authentication is what the server wants of the sign-in, unless a person has chosen
+	// something else.
+	Authentication discovery.Authentication
 	// RepeatScopes tells that the server wants the scopes at a refresh. It is set
 	// where a refresh has shown that.
 	RepeatScopes bool

@@ -29,7 +29,7 @@ func NewState() string {
 // parsed and written again here, so that nothing but a clean https (or loopback http)
 // URL ever reaches the program that opens it.
 func (c *Client) AuthorizationURL(t *Target, verifier, state string) (string, error) {
-	params, err := c.chosenParams(t.Consent)
+	params, err := c.chosenParams(t)
 	if err != nil {
 		return "", fmt.Errorf("build the authorization request: %w", err)
 	}

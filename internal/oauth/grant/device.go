@@ -43,7 +43,7 @@ func (c *Client) AuthorizeDevice(ctx context.Context, t *Target) (Device, error)
 	if _, err := discovery.CheckEndpoint("device_authorization_endpoint", t.Server.DeviceEndpoint); err != nil {
 		return Device{}, fmt.Errorf("%s: %w", op, err)
 	}
-	form, err := c.chosenParams(t.Consent)
+	form, err := c.chosenParams(t)
 	if err != nil {
 		return Device{}, fmt.Errorf("%s: %w", op, err)
 	}

@@ -42,11 +42,18 @@ func (c *Client) Param(name string) (value string) {
 }
 
 // chosenParams are the parameters of an authorization request that the protocol does
-// not need: prompt, for a refresh token, and what the person chose, which wins.
-func (c *Client) chosenParams(consent bool) (url.Values, error) {
+// not need: prompt, for a refresh token, what the server wants of the sign-in, and what
+// the person chose, which wins.
+func (c *Client) chosenParams(t *Target) (url.Values, error) {
 	params := url.Values{}
-	if consent {
+	if t.Consent {
 		params.Set("prompt", "consent")
+	}
+	if t.Authentication.ACRValues != "" {
+		params.Set("acr_values", t.Authentication.ACRValues)
+	}
+	if t.Authentication.MaxAge != "" {
+		params.Set("max_age", t.Authentication.MaxAge)
 	}
 	for _, param := range c.Params {
 		name, value, _ := strings.Cut(param, "=")

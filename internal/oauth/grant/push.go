@@ -19,7 +19,7 @@ type Pushed struct {
 // authentication of the client (RFC 9126, section 2). The answer to the request comes as
 // if the browser had brought it.
 func (c *Client) Push(ctx context.Context, t *Target, verifier, state string) (Pushed, error) {
-	params, err := c.chosenParams(t.Consent)
+	params, err := c.chosenParams(t)
 	if err != nil {
 		return Pushed{}, err
 	}
