@@ -85,6 +85,9 @@ func Open(cfg Config) (*Account, error) {
 		AssumePKCE: cfg.AssumePKCE, LoginTimeout: cfg.LoginTimeout, Interactive: a.personAsks(), Elsewhere: !cfg.Browser.Local(), Device: a.devicePolicy(),
 		IssuerChoice: cfg.Settings.IssuerChoice, LoginFlags: a.loginFlags(), Choices: cfg.Settings.Choices,
 	}
+	if cfg.Connection.Certificates != nil {
+		oc.MutualTLS, oc.Identity.Certificate = guard.MutualTLSClient(cfg.Connection.Certificates), true
+	}
 	if cfg.Purpose != ForInspect {
 		oc.Listen = a.Listen
 		oc.ShowPrompt, oc.ShowOtherPrompt = a.showOwn, a.showOther

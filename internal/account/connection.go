@@ -44,7 +44,8 @@ type Connection struct {
 	// Roots are the authorities to trust, nil for the system's alone.
 	Roots *x509.CertPool
 	// Certificates are shown to a server that asks who connects (mutual TLS, RFC 8446,
-	// section 4.3.2). They are for it alone: the provider of a login does not see them.
+	// section 4.3.2), and where tokens are requested from a provider that takes
+	// certificates (RFC 8705), so that the server takes the tokens. Nobody else sees them.
 	Certificates []tls.Certificate
 }
 

@@ -107,6 +107,9 @@ type Config struct {
 	// HTTP performs metadata, registration and token requests; see
 	// discovery.Guard.HTTPClient. It follows no redirects.
 	HTTP *http.Client
+	// MutualTLS is HTTP with the person's certificate (discovery.Guard.MutualTLSClient), nil
+	// for none. Providers that take certificates get to see it.
+	MutualTLS *http.Client
 	// Guard judges what a person is shown and a browser is sent to; nil means
 	// one without a proxy and with the system's authorities.
 	Guard *discovery.Guard
@@ -204,7 +207,7 @@ func New(cfg Config) *Client {
 	asking, stopAsking := context.WithCancel(ctx)
 	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, bootTime: BootTime, cred: &Credential{}}
 	c.grants = &grant.Client{
-		HTTP: cfg.HTTP, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
+		HTTP: cfg.HTTP, MutualTLS: cfg.MutualTLS, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
 		SignInAgain: c.command("login", "--again"),
 	}
 	return c
@@ -216,6 +219,9 @@ func (c *Client) Close() {
 	c.stop()
 	c.work.Wait()
 	c.cfg.HTTP.CloseIdleConnections()
+	if c.cfg.MutualTLS != nil {
+		c.cfg.MutualTLS.CloseIdleConnections()
+	}
 }
 
 // Credential returns the stored credential, without asking anybody.

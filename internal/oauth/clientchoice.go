@@ -110,7 +110,7 @@ func (c *Client) maySendSecret(server *discovery.ServerMetadata) error {
 	near := c.isNear(p.Issuer)
 	if p.FoundAt != "" {
 		for _, address := range []string{p.FoundAt, server.TokenEndpoint, server.RevocationEndpoint, server.DeviceEndpoint, server.PushedEndpoint} {
-			near = near && (address == "" || c.isNear(address))
+			near = near && (address == "" || c.isNear(address) && c.isNear(server.AtCertificate(address)))
 		}
 	}
 	switch {

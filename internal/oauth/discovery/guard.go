@@ -75,7 +75,11 @@ func NewGuard(server *url.URL, proxy func(*http.Request) (*url.URL, error), root
 // address between check and use gains nothing. Never refused are the address of a
 // proxy, which resolves names itself, and that of the MCP server, which is asked about
 // itself.
-func (g *Guard) HTTPClient() *http.Client {
+func (g *Guard) HTTPClient() *http.Client { return g.MutualTLSClient(nil) }
+
+// MutualTLSClient is HTTPClient with certificates to show to a provider that asks for one
+// (RFC 8705).
+func (g *Guard) MutualTLSClient(certificates []tls.Certificate) *http.Client {
 	direct := net.Dialer{Timeout: locateTimeout}
 	guarded := net.Dialer{Timeout: locateTimeout, ControlContext: g.control}
 	transport := &http.Transport{
@@ -102,8 +106,8 @@ func (g *Guard) HTTPClient() *http.Client {
 		IdleConnTimeout:        30 * time.Second,
 		MaxIdleConnsPerHost:    2,
 	}
-	if g.roots != nil {
-		transport.TLSClientConfig = &tls.Config{RootCAs: g.roots, MinVersion: tls.VersionTLS12}
+	if g.roots != nil || certificates != nil {
+		transport.TLSClientConfig = &tls.Config{RootCAs: g.roots, Certificates: certificates, MinVersion: tls.VersionTLS12}
 	}
 	if g.UserAgent == "" {
 		return &http.Client{Transport: transport, CheckRedirect: origin.NoRedirect}

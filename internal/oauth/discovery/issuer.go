@@ -159,6 +159,10 @@ func (m *ServerMetadata) otherSite(at string, from *url.URL) string {
 		{"its device_authorization_endpoint is", m.DeviceEndpoint},
 		{"its end_session_endpoint is", m.EndSessionEndpoint},
 		{"its pushed_authorization_request_endpoint is", m.PushedEndpoint},
+		{"one of its mtls_endpoint_aliases is", m.Aliases["token_endpoint"]},
+		{"one of its mtls_endpoint_aliases is", m.Aliases["revocation_endpoint"]},
+		{"one of its mtls_endpoint_aliases is", m.Aliases["device_authorization_endpoint"]},
+		{"one of its mtls_endpoint_aliases is", m.Aliases["pushed_authorization_request_endpoint"]},
 	} {
 		if part.address == "" {
 			continue

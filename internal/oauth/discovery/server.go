@@ -30,6 +30,10 @@ type ServerMetadata struct {
 	TokenAuthAlgorithms   []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	IssParameterSupported bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
 	ClientIDMetadata      bool     `json:"client_id_metadata_document_supported,omitzero"`
+	// CertificateBound and Aliases are about clients that show a certificate (RFC 8705,
+	// sections 3.3 and 5); an alias stands under the name of the endpoint.
+	CertificateBound bool              `json:"tls_client_certificate_bound_access_tokens,omitzero"`
+	Aliases          map[string]string `json:"mtls_endpoint_aliases,omitempty"`
 	// FoundAt is what the metadata was requested as, where that is not Issuer and a
 	// person has accepted that it calls itself so; else "". No document sets it.
 	FoundAt string           `json:"found_at,omitzero"`
@@ -80,13 +84,69 @@ func parseServerMetadata(body []byte) (*ServerMetadata, error) {
 		TokenAuthAlgorithms:   o.List("token_endpoint_auth_signing_alg_values_supported"),
 		IssParameterSupported: o.Flag("authorization_response_iss_parameter_supported"),
 		ClientIDMetadata:      o.Flag("client_id_metadata_document_supported"),
+		CertificateBound:      o.Flag("tls_client_certificate_bound_access_tokens"),
 		leftOut:               o.Faults,
 	}
+	m.readAliases(o)
 	m.RequirePushed = m.RequirePushed && m.PushedEndpoint != "" // else nobody could sign in
 	if m.Issuer == "" && m.TokenEndpoint == "" && len(o.Faults) == 0 {
 		return m, foreign.ErrNoObject
 	}
 	return m, nil
+}
+
+// certificateMethods are the ways to authenticate by a certificate (RFC 8705, section 2).
+var certificateMethods = []string{"tls_client_auth", "self_signed_tls_client_auth"}
+
+// CertificateMethods returns those that the server takes.
+func (m *ServerMetadata) CertificateMethods() (methods []string) {
+	return slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(method string) bool { return !slices.Contains(certificateMethods, method) })
+}
+
+// TakesCertificates reports whether the server does anything with the certificate of a
+// client (RFC 8705). Others do not get to see it.
+func (m *ServerMetadata) TakesCertificates() bool {
+	return m.CertificateBound || len(m.Aliases) > 0 || len(m.CertificateMethods()) > 0
+}
+
+// AtCertificate returns the address of an endpoint for a client that shows a certificate
+// (RFC 8705, section 5), which is the endpoint itself unless the server has another one.
+func (m *ServerMetadata) AtCertificate(endpoint string) string {
+	for name, usual := range m.aliased() {
+		if alias := m.Aliases[name]; usual == endpoint && alias != "" {
+			return alias
+		}
+	}
+	return endpoint
+}
+
+// aliased are the endpoints that may have an alias.
+func (m *ServerMetadata) aliased() map[string]string {
+	return map[string]string{
+		"token_endpoint": m.TokenEndpoint, "revocation_endpoint": m.RevocationEndpoint,
+		"device_authorization_endpoint": m.DeviceEndpoint, "pushed_authorization_request_endpoint": m.PushedEndpoint,
+	}
+}
+
+func (m *ServerMetadata) readAliases(o foreign.Object) {
+	const member = "mtls_endpoint_aliases"
+	if !o.Has(member) {
+		return
+	}
+	aliases, err := foreign.ParseObject(o.Members[member])
+	if err != nil {
+		o.Faults[member] = err
+		return
+	}
+	m.Aliases = map[string]string{}
+	for name := range m.aliased() {
+		if alias := endpoint(aliases, name); alias != "" {
+			m.Aliases[name] = alias
+		}
+		if err := aliases.Faults[name]; err != nil {
+			o.Faults[member] = err
+		}
+	}
 }
 
 // endpoint reads an address that may be used.

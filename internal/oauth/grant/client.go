@@ -25,13 +25,16 @@ const (
 	maxResponseBytes = 1 << 20
 )
 
-// Client makes requests to authorization servers. All fields but Key and Params are
+// Client makes requests to authorization servers. All fields but MutualTLS, Key and Params are
 // required, and none changes after its first use. It is safe for concurrent use.
 type Client struct {
 	// HTTP is discovery.Guard.HTTPClient, which follows no redirects, and Guard judges
 	// the addresses that a person is shown.
 	HTTP  *http.Client
 	Guard *discovery.Guard
+	// MutualTLS shows a certificate, for requests with the authentication of the client
+	// to a provider that takes certificates (RFC 8705); nil for none.
+	MutualTLS *http.Client
 	// Log gets the steps at debug level, never a secret.
 	Log *slog.Logger
 	// Name is the client_name of a registration, unless another one is chosen.
@@ -125,6 +128,10 @@ func (c *Client) postAuthenticated(ctx context.Context, endpoint string, t *Targ
 // may be gone unnoticed, when the machine has slept, and what the form holds can be
 // sent only once.
 func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form url.Values) (response, error) {
+	via := c.HTTP
+	if c.MutualTLS != nil && t.Server.TakesCertificates() {
+		via, endpoint = c.MutualTLS, t.Server.AtCertificate(endpoint)
+	}
 	user, password, err := c.authenticate(ctx, form, endpoint, t.Registration, t.Server.TokenAuthAlgorithms)
 	if err != nil {
 		return response{}, err
@@ -147,8 +154,8 @@ func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form 
 		req.SetBasicAuth(user, password)
 	}
 	defer withholdRequest(req, form)()
-	c.HTTP.CloseIdleConnections()
-	return c.send(req)
+	via.CloseIdleConnections()
+	return send(via, req)
 }
 
 // withholdRequest withholds what is secret in a request with this form, until its answer
@@ -171,8 +178,8 @@ func withholdRequest(req *http.Request, form url.Values) (release func()) {
 }
 
 // send performs a request and reads its bounded answer.
-func (c *Client) send(req *http.Request) (response, error) {
-	resp, err := c.HTTP.Do(req) //nolint:bodyclose // foreign.ReadBody closes it
+func send(via *http.Client, req *http.Request) (response, error) {
+	resp, err := via.Do(req) //nolint:bodyclose // foreign.ReadBody closes it
 	if err != nil {
 		return response{}, foreign.HTTPError(err)
 	}

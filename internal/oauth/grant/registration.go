@@ -23,6 +23,9 @@ const (
 	authBasic = "client_secret_basic"
 	authPost  = "client_secret_post"
 	authKey   = "private_key_jwt"
+	// authCertificate stands for both methods of RFC 8705, section 2: the certificate is
+	// shown while the connection is made, and the form names the client.
+	authCertificate = "tls_client_auth"
 	// authBasicPlain is Basic without the encoding of RFC 6749, section 2.3.1.
 	authBasicPlain = "client_secret_basic_plain"
 	// authAssertion is a JWT that somebody else has signed (RFC 7523, section 2.2), which
@@ -41,6 +44,9 @@ type Identity struct {
 	ClientKey *ClientKey
 	// Assertion is where the client gets the token of its platform, nil for nowhere.
 	Assertion TokenSource
+	// Certificate tells that Client.MutualTLS shows a certificate. A client without a
+	// secret and a key authenticates with it where the server takes that.
+	Certificate bool
 	// Name is shown by consent pages for clients that register themselves, unless
 	// Chosen has another one.
 	Name string
@@ -62,6 +68,8 @@ func (id Identity) Registration(server *discovery.ServerMetadata, stored Registr
 	switch {
 	case id.ClientKey != nil:
 		r.AuthMethod, r.ClientSecret = authKey, Secret{}
+	case id.Certificate && id.ClientSecret.IsZero() && len(server.CertificateMethods()) > 0:
+		r.AuthMethod = authCertificate
 	case r.AuthMethod == authNone: // it has a secret that this server does not get
 		r.ClientSecret = Secret{}
 	}
@@ -119,6 +127,9 @@ func (c *Client) registrationRequest(server *discovery.ServerMetadata, redirectU
 	if strings.HasPrefix(redirectURI, "https:") { // which native clients must not have (OpenID Connect Registration, section 2)
 		request["application_type"] = "web"
 	}
+	if c.MutualTLS != nil && server.CertificateBound { // RFC 8705, section 3.4
+		request["tls_client_certificate_bound_access_tokens"] = true
+	}
 	for name, value := range o.Members {
 		request[name] = value
 	}
@@ -146,7 +157,7 @@ func (c *Client) Register(ctx context.Context, server *discovery.ServerMetadata,
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	answer, err := c.send(req)
+	answer, err := send(c.HTTP, req)
 	if err != nil {
 		return Registration{}, unavailable(op, err)
 	}
@@ -200,7 +211,7 @@ func (c *Client) Unregister(ctx context.Context, reg Registration) error {
 		return fmt.Errorf("%s: %w", op, err)
 	}
 	req.Header.Set("Authorization", "Bearer "+reg.ManageToken.Reveal())
-	answer, err := c.send(req)
+	answer, err := send(c.HTTP, req)
 	switch {
 	case err != nil:
 		return unavailable(op, err)
@@ -245,7 +256,7 @@ type Registration struct {
 	// server that grants the RFC 8252 port freedom takes it with any port.
 	RedirectURI string `json:"redirect_uri,omitzero"`
 	// AuthMethod is the token endpoint authentication method, one of none,
-	// client_secret_basic, client_secret_post, private_key_jwt, and
+	// client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, and
 	// client_secret_basic_plain for Basic without its form-encoding.
 	AuthMethod string `json:"token_endpoint_auth_method,omitzero"`
 	// DeviceGrant tells that the client may use the device grant (RFC 8628).
