@@ -70,6 +70,13 @@ func short(commit string) string { return commit[:min(12, len(commit))] }
 // ADDRESS is https://api.github.com/repos/OWNER/REPOSITORY/releases/latest.
 var feed string
 
+// clientDocument is stamped in the same way with CLIENT_DOCUMENT of packaging/publisher.
+var clientDocument string
+
+// ClientDocument is the address of the client ID metadata document that the publisher
+// hosts for everybody (docs/client-metadata.json), "" for none.
+func ClientDocument() string { return clientDocument }
+
 // Official reports whether a release build made this program.
 func Official() bool { return feed != "" }
 

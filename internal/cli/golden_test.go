@@ -338,7 +338,11 @@ func TestClientMetadataDocumentIsWhatWeRegister(t *testing.T) {
 		Method    string   `json:"token_endpoint_auth_method"`
 		Type      string   `json:"application_type"`
 	}
-	must(t, json.Unmarshal([]byte(page(t, "docs/client-metadata.json")), &doc))
+	shipped := page(t, "docs/client-metadata.json")
+	must(t, json.Unmarshal([]byte(shipped), &doc))
+	if made, err := grant.Document(doc.ID); err != nil || string(made)+"\n" != shipped {
+		t.Errorf("it should be, %v:\n%s", err, made)
+	}
 	id, err := url.Parse(doc.ID)
 	if err != nil || id.Scheme != "https" || len(id.Path) < 2 || doc.Name == "" || doc.Method != "none" || doc.Type != "native" {
 		t.Errorf("%+v", doc)
@@ -346,20 +350,27 @@ func TestClientMetadataDocumentIsWhatWeRegister(t *testing.T) {
 	if !slices.Equal(doc.Grants, []string{"authorization_code", "refresh_token"}) {
 		t.Errorf("grants %q", doc.Grants)
 	}
-	for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
-		where, err := account.CallbackOf(oauth.Choices{CallbackHost: host}, "")
-		must(t, err)
-		redirect, err := where.Listen(t.Context(), loopback.Options{})
-		if err != nil {
-			t.Log(err) // a machine without IPv6
-			continue
+	var listened []string
+	for _, path := range []string{"", loopback.MCPRemotePath} {
+		for _, host := range []string{"127.0.0.1", "localhost", "::1"} {
+			where, err := account.CallbackOf(oauth.Choices{CallbackHost: host, CallbackPath: path}, "")
+			must(t, err)
+			redirect, err := where.Listen(t.Context(), loopback.Options{})
+			if err != nil {
+				t.Log(err) // a machine without IPv6
+				continue
+			}
+			u, _ := url.Parse(redirect.URI())
+			_ = redirect.Close()
+			u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+			listened = append(listened, u.String())
+			if !slices.Contains(doc.Redirects, u.String()) || !grant.InDocument(u.String()) {
+				t.Errorf("%s is not among %q", u, doc.Redirects)
+			}
 		}
-		u, _ := url.Parse(redirect.URI())
-		_ = redirect.Close()
-		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
-		if !slices.Contains(doc.Redirects, u.String()) {
-			t.Errorf("%s is not among %q", u, doc.Redirects)
-		}
+	}
+	if len(listened) == 6 && !slices.Equal(doc.Redirects, listened) {
+		t.Errorf("it lists %q, and the listener is at %q", doc.Redirects, listened)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/bridge/signin"
+	"mcp-login/internal/build"
 	"mcp-login/internal/command"
 	"mcp-login/internal/commandline"
 	"mcp-login/internal/hint"
@@ -239,7 +240,7 @@ func (o *options) secretOfAnotherClient(getenv func(string) string) bool {
 // identity reads the client's secret from where secrets may be: a file or a
 // variable, never the command line, which other users can see.
 func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
-	id := grant.Identity{ClientID: o.ClientID, Name: "mcp-login", Chosen: o.Client}
+	id := grant.Identity{ClientID: o.ClientID, Name: "mcp-login", Chosen: o.Client, Document: build.ClientDocument()}
 	secret := getenv(clientSecretName)
 	if o.secretOfAnotherClient(getenv) {
 		secret = ""

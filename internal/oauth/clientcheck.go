@@ -81,6 +81,8 @@ func (c *Client) clientToCheck(meta *discovery.ServerMetadata, previous *Credent
 		return grant.DocumentClient(meta, document, redirectURI), nil
 	case stored.ClientID != "" && stored.Provider().Same(meta.Provider()):
 		return stored, nil
+	case id.Document != "" && meta.ClientIDMetadata && grant.InDocument(withoutPort(redirectURI)):
+		return grant.DocumentClient(meta, id.Document, redirectURI), nil
 	}
 	return grant.Registration{}, ErrNotFound
 }

@@ -18,14 +18,15 @@ import (
 )
 
 // register decides which client to be at an authorization server: the
-// one the person gave, else the metadata document, else the stored
+// one the person gave, else the person's metadata document, else the stored
 // registration if it is for this issuer, unexpired and for this redirect URI,
-// else a new dynamic registration. redirectURI is "" for a login by device. A
-// doubted registration is used where no other can be had.
+// else the metadata document of the project, else a new dynamic registration.
+// redirectURI is "" for a login by device. A doubted registration is used where no
+// other can be had.
 func (l *login) register(ctx context.Context, redirectURI string) (grant.Registration, error) {
 	server, stored, document := &l.found.Server, l.previous.Registration, l.cfg.Over(l.previous.Choices).MetadataURL
 	chosen := l.chosenMetadata(stored)
-	l.clientReused = false
+	l.clientReused, l.clientOfProject = false, false
 	usable := stored.UsableAt(server.Provider(), redirectURI, time.Now()) && stored.Chosen == chosen
 	switch {
 	case l.cfg.Identity.ClientID != "":
@@ -39,6 +40,9 @@ func (l *login) register(ctx context.Context, redirectURI string) (grant.Registr
 		return stored, nil
 	case l.clientRefusal != nil:
 		return grant.Registration{}, l.clientRefusal
+	case l.takesDocument(server, stored, redirectURI):
+		l.clientOfProject = true
+		return grant.DocumentClient(server, l.cfg.Identity.Document, redirectURI), nil
 	case server.RegistrationEndpoint != "":
 		reg, err := l.grants.Register(ctx, server, redirectURI, chosen)
 		if l.clientRefusal = err; err != nil && usable {
@@ -60,6 +64,17 @@ func (l *login) register(ctx context.Context, redirectURI string) (grant.Registr
 		Err:  server.Missing("registration_endpoint", foreign.ShortAddress(server.Issuer)+" lets no client register itself"),
 		Hint: "register a native (public) application there by hand, " + where + ", and start again with --client-id ID",
 	}
+}
+
+// takesDocument reports whether the client is the one of the project's metadata document.
+// Nothing that the person chose for the registration stands in it. Where a login with it
+// has brought no answer, or the provider has refused it, the client registers itself, if
+// it can.
+func (l *login) takesDocument(server *discovery.ServerMetadata, stored grant.Registration, redirectURI string) bool {
+	document := l.cfg.Identity.Document
+	doubted := l.documentRefused || stored.Doubted && stored.ClientID == document && stored.Provider().Same(server.Provider())
+	return document != "" && server.ClientIDMetadata && grant.InDocument(withoutPort(redirectURI)) && l.chosenMetadata(stored) == "" &&
+		(!doubted || server.RegistrationEndpoint == "")
 }
 
 // explainAssumed changes the hint of a refusal by an endpoint whose name was only

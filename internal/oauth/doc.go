@@ -20,12 +20,14 @@
 //  6. The redirect listener is bound, before anything is registered or shown, so that
 //     nobody else can hold the port (RFC 8252 section 7.3; try in login.go). The device
 //     grant (RFC 8628) needs none (devicelogin.go).
-//  7. The client is the one that the person named, else a client ID metadata document,
+//  7. The client is the one that the person named, else the person's client ID metadata
+//     document, else the one registered in an earlier login, else the project's document,
 //     else one that is registered dynamically (RFC 7591; clientchoice.go). Whether the
 //     provider knows it is asked first (probe.go).
 //  8. The authorization request with S256 PKCE (RFC 7636), state and resource (RFC 8707)
-//     is shown (authorize in login.go; its scopes and prompt: request.go); exactly one
-//     valid answer is awaited, its issuer compared (RFC 9207).
+//     is shown (authorize in login.go; its scopes and prompt: request.go), and pushed to
+//     the provider when the browser comes (RFC 9126; push.go); exactly one valid answer
+//     is awaited, its issuer compared (RFC 9207).
 //  9. The code is exchanged, the credential saved, and only then is the browser tab told
 //     that the login succeeded (login.go). What is kept: credential.go, choices.go, and of
 //     one that failed attempt.go.

@@ -48,6 +48,9 @@ type login struct {
 	// clientUnknown that the provider has forgotten that one, and clientProven that the
 	// latest login worked with the same client.
 	clientReused, clientUnknown, clientProven bool
+	// clientOfProject tells that the client is the one of the project's metadata
+	// document, and documentRefused that the provider does not take that.
+	clientOfProject, documentRefused bool
 	// clientRefusal is why no client could be registered, or why the provider takes none.
 	clientRefusal error
 }
@@ -81,6 +84,12 @@ func (l *login) run(ctx context.Context) (*Credential, error) {
 			l.previous.Registration, l.previous.Metadata = grant.Registration{Chosen: l.previous.Registration.Chosen}, discovery.ServerMetadata{}
 			continue
 		}
+		if l.refusesDocument(err) {
+			l.log.Debug("the provider does not take the client ID metadata document; the client registers itself", "error", err)
+			l.recordEnding(outside, AskForgotten)
+			l.documentRefused, l.clientRefusal = true, nil
+			continue
+		}
 		if errors.Is(context.Cause(ctx), grant.ErrLoginTimeout) && (refused == nil || refused.Hint == "") {
 			err = l.timeoutError()
 		}
@@ -102,7 +111,7 @@ func (l *login) timeoutError() error {
 		Op: "sign in to " + l.cfg.Server.Redacted(), Err: grant.ErrLoginTimeout,
 		Hint: "try again; if the browser showed an error page of the provider instead of a login, the client id or its redirect URI is not registered there",
 	}
-	if l.clientReused {
+	if l.clientReused || l.clientOfProject && l.found.Server.RegistrationEndpoint != "" {
 		e.Hint = "try again: in case the provider has forgotten this client and showed an error page, the next sign-in registers a new one"
 	}
 	return e
@@ -294,31 +303,6 @@ func (l *login) exchange(ctx context.Context, t *grant.Target, answer url.Values
 	return nil
 }
 
-// promptFor is what a person needs for the authorization request with verifier and
-// state.
-func (l *login) promptFor(ctx context.Context, redirect Redirect, t *grant.Target, verifier, state string) (Prompt, error) {
-	address, err := l.grants.AuthorizationURL(t, verifier, state)
-	if err == nil {
-		address, err = l.BrowserURL(ctx, "authorization_endpoint", address)
-	}
-	if err != nil {
-		return Prompt{}, err
-	}
-	l.log.Debug("waiting for the person to sign in", "issuer", t.Server.Issuer, "redirect", redirect.URI(), "scopes", t.Scopes)
-	r := request{target: *t, verifier: verifier, state: state, address: address, answerAt: redirect.Here()}
-	local, mark := redirect.Local(address, l.atVisit(r))
-	p := Prompt{Issuer: t.Server.Issuer, FoundAt: t.Server.FoundAt, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
-	if l.cfg.Elsewhere && t.Server.RequirePushed {
-		if p.URL, p.Within, err = l.push(ctx, r); err != nil {
-			return Prompt{}, err
-		}
-	}
-	if uri := redirect.URI(); uri != p.RedirectURI {
-		p.PasteFrom = uri
-	}
-	return p, nil
-}
-
 // unanswered turns an error of Receive into the login's. One with a hint counts as a
 // refusal (ErrDenied).
 func unanswered(err error) error {
@@ -369,7 +353,7 @@ func (l *login) saveAsked(ctx context.Context) {
 		stored.Attempt, stored.WithoutOffline, stored.Consents = l.next.Attempt, l.next.WithoutOffline, l.next.Consents
 		// If the new registration times out as well, the registration was not the
 		// cause: the earlier one is used again.
-		stored.Registration.Doubted = l.clientReused
+		stored.Registration.Doubted = l.clientReused || l.clientOfProject && stored.Registration.ClientID == l.next.Registration.ClientID
 	})
 }
 

@@ -3,6 +3,7 @@ package oauth
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -55,7 +56,7 @@ func (c *Client) probeRefusal(next *Credential, r grant.Reply) error {
 	e := &grant.Error{Op: "ask the provider about the client", Code: r.Code, Err: fmt.Errorf("%w: %s", grant.ErrDenied, cmp.Or(r.Description, "the provider gave no reason"))}
 	advice := "; to find out more, run: " + c.command("doctor")
 	switch {
-	case r.ClientRefused() && reg.ClientID == next.Choices.MetadataURL && c.cfg.Identity.ClientID == "":
+	case r.ClientRefused() && c.cfg.Identity.ClientID == "" && (reg.ClientID == next.Choices.MetadataURL || reg.ClientID == c.cfg.Identity.Document):
 		e.Hint = "the provider does not take the client ID metadata document; register a native (public) application there by hand and give its id with --client-id"
 	case r.ClientRefused():
 		e.Hint = "the provider does not know the client " + foreign.Line(reg.ClientID) + ": give the id of a native (public) application there with --client-id" + advice
@@ -65,6 +66,16 @@ func (c *Client) probeRefusal(next *Credential, r grant.Reply) error {
 		return nil
 	}
 	return e
+}
+
+// refusesDocument reports whether err is that the provider does not take the project's
+// client ID metadata document, and the client can register itself in its place.
+func (l *login) refusesDocument(err error) bool {
+	var refused *grant.Error
+	if !l.clientOfProject || l.found.Server.RegistrationEndpoint == "" || !errors.As(err, &refused) {
+		return false
+	}
+	return l.clientRefusal != nil && errors.Is(err, l.clientRefusal) || grant.IsClientUnknown(refused.Code) || refused.Code == "invalid_redirect_uri"
 }
 
 // redirectAdvice is a redirect URI as a person registers it.

@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/grant"
 )
 
@@ -27,6 +25,31 @@ type request struct {
 	verifier, state string
 	address         string // at the provider, with the whole request
 	answerAt        string // of the listener
+}
+
+// promptFor is what a person needs for the authorization request with verifier and
+// state.
+func (l *login) promptFor(ctx context.Context, redirect Redirect, t *grant.Target, verifier, state string) (Prompt, error) {
+	address, err := l.grants.AuthorizationURL(t, verifier, state)
+	if err == nil {
+		address, err = l.BrowserURL(ctx, "authorization_endpoint", address)
+	}
+	if err != nil {
+		return Prompt{}, err
+	}
+	l.log.Debug("waiting for the person to sign in", "issuer", t.Server.Issuer, "redirect", redirect.URI(), "scopes", t.Scopes)
+	r := request{target: *t, verifier: verifier, state: state, address: address, answerAt: redirect.Here()}
+	local, mark := redirect.Local(address, l.atVisit(r))
+	p := Prompt{Issuer: t.Server.Issuer, FoundAt: t.Server.FoundAt, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
+	if l.cfg.Elsewhere && t.Server.RequirePushed {
+		if p.URL, p.Within, err = l.push(ctx, r); err != nil {
+			return Prompt{}, err
+		}
+	}
+	if uri := redirect.URI(); uri != p.RedirectURI {
+		p.PasteFrom = uri
+	}
+	return p, nil
 }
 
 // pushRefusals are the codes of a refusal that is about the request, or about the client.
@@ -73,7 +96,7 @@ func (l *login) push(ctx context.Context, r request) (address string, within tim
 	case required:
 		return "", 0, &grant.Error{
 			Err:  fmt.Errorf("%w; the provider takes only requests that are pushed to it", err),
-			Hint: cmp.Or(hint.Of(err), "try again in a moment; if it stays so, tell whoever runs the provider that its pushed_authorization_request_endpoint fails (RFC 9126)"),
+			Hint: "try again in a moment; if it stays so, tell whoever runs the provider that its pushed_authorization_request_endpoint fails (RFC 9126)",
 		}
 	}
 	l.log.Debug("the provider has not taken the pushed request; the browser brings it", "reason", err)

@@ -305,7 +305,7 @@ func (l *lab) client(s oauth.Store, change func(*oauth.Config)) (*oauth.Client, 
 			l.mu.Lock()
 			l.prompt = p
 			l.mu.Unlock()
-			if l.think >= 0 {
+			if l.think >= 0 && (!l.here || !p.Resumed) { // else the open tab goes on
 				l.people.Go(func() { l.approve(ctx, p) })
 			}
 		},

@@ -124,7 +124,7 @@ func TestAuthenticationIsTheChallengesOrThePersons(t *testing.T) {
 			s.stand(b)
 			_, h := b.client(b.store(""), func(c *oauth.Config) { c.Key.Params = []string{"acr_values=mine"} })
 			_, _, err := b.call(h, "1")
-			if !strings.Contains(hint.Of(err), "--auth-param") {
+			if !strings.Contains(hint.Of(err), "leave out what --auth-param says") {
 				t.Errorf("hint %q", hint.Of(err))
 			}
 			if last := s.requests[len(s.requests)-1]; len(s.requests) != 2 || last.Get("acr_values")+"/"+last.Get("max_age") != want {

@@ -207,11 +207,10 @@ func (c *Client) notRenewed(why renewal, err error) error {
 func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 	hint := "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits"
 	if challenge.WantsAuthentication() {
-		hint = "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time)"
+		hint = "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time); to sign in once more, run: " + c.command("login", "--again")
 		if c.grants.Param("acr_values")+c.grants.Param("max_age") != "" {
-			hint += "; it may differ from what was given with --auth-param"
+			hint = "leave out what --auth-param says of acr_values and max_age: it goes before what the server wants"
 		}
-		hint += "; to sign in once more, run: " + c.command("login", "--again")
 	}
 	return &grant.Error{
 		Op: "sign in to " + c.cfg.Server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()),

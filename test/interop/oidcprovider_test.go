@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -22,14 +24,20 @@ import (
 // issuer.
 func oidcProvider(t *testing.T, env ...string) string {
 	t.Helper()
+	issuer, _ := oidcProviderProgram(t, env...)
+	return issuer
+}
+
+// oidcProviderProgram returns the program as well.
+func oidcProviderProgram(t *testing.T, env ...string) (issuer string, p *program) {
+	t.Helper()
 	node := real.NodeModules(t)
 	node.Package(t, "oidc-provider")
 	script, err := filepath.Abs(filepath.Join("oidc-provider", "server.mjs"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer, _ := start(t, `^issuer (\S+)$`, env, node.Path, script)
-	return issuer
+	return start(t, `^issuer (\S+)$`, env, node.Path, script)
 }
 
 // approveCookies plays the person at a provider that keeps its interaction in
@@ -134,4 +142,71 @@ func TestOIDCProviderWithRegistration(t *testing.T) {
 		t.Errorf("claims %v", claims)
 	}
 	s.end()
+}
+
+// The same provider with pushed authorization requests (RFC 9126), offered and required:
+// each kind of client pushes its request once for a sign-in, and authenticates at it as at
+// the token endpoint. Nobody needs a flag for it.
+func TestOIDCProviderWithPushedRequests(t *testing.T) {
+	const clients = `[
+		{"client_id":"by-basic","client_secret":"a secret: %","token_endpoint_auth_method":"client_secret_basic","application_type":"native","redirect_uris":["http://127.0.0.1/callback"],"grant_types":["authorization_code","refresh_token"]},
+		{"client_id":"by-form","client_secret":"another secret","token_endpoint_auth_method":"client_secret_post","application_type":"native","redirect_uris":["http://127.0.0.1/callback"],"grant_types":["authorization_code","refresh_token"]}
+	]`
+	for _, par := range []string{"offered", "required"} {
+		issuer, provider := oidcProviderProgram(t, "DCR=1", "CLIENT_ID=native", "CLIENTS="+clients, "PAR="+par)
+		base := whoami(t, issuer)
+		for client, secret := range map[string]string{"": "", "native": "", "by-basic": "a secret: %", "by-form": "another secret"} {
+			args := []string{base + "/mcp"}
+			if client != "" {
+				args = append([]string{"--client-id", client}, args...)
+			}
+			env := append(oidcEnv(t), "MCP_LOGIN_CLIENT_SECRET="+secret)
+			before := strings.Count(provider.String(), "pushed "+client)
+			s := open(t, env, binary.Build(t, "mcp-login"), args...)
+			if claims := s.whoami(); claims["sub"] != "alice" || claims["aud"] != base+"/mcp" {
+				t.Errorf("%s, client %q: claims %v", par, client, claims)
+			}
+			s.end()
+			// The probe of a client that was given is pushed where nothing else is taken.
+			want := 1
+			if par == "required" && client != "" {
+				want = 2
+			}
+			if n := strings.Count(provider.String(), "pushed "+client) - before; n != want {
+				t.Errorf("%s, client %q: %d requests were pushed", par, client, n)
+			}
+		}
+	}
+}
+
+// A browser elsewhere gets an address that works where the provider wants requests to be
+// pushed, and the person hears how long it does.
+func TestOIDCProviderWithPushedRequestElsewhere(t *testing.T) {
+	base := whoami(t, oidcProvider(t, "DCR=1", "PAR=required"))
+	cmd := exec.CommandContext(t.Context(), binary.Build(t, "mcp-login"), "login", "--no-browser", base+"/mcp")
+	cmd.Env = append(os.Environ(), bridgeEnv(t)...)
+	out, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	address := ""
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		said = append(said, lines.Text())
+		if _, found, ok := strings.Cut(lines.Text(), "http://"); ok && strings.Contains(found, "request_uri=") {
+			address = "http://" + found
+		}
+		if address != "" && strings.Contains(lines.Text(), "takes this address for 1 min only") {
+			if err := approveCookies(t.Context(), address, "alice"); err != nil {
+				t.Error(err)
+			}
+			address = ""
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v\n%s", err, strings.Join(said, "\n"))
+	}
 }

@@ -73,8 +73,8 @@ func authorizationAddress(t *Target, form url.Values) (string, error) {
 	}
 	u = EndpointURL(u, form)
 	u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+form.Encode(), "&")
-	address := foreign.Address(u.String())
-	return address, checkLength(len(address), t.Scopes)
+	address := u.String()
+	return foreign.Address(address), checkLength(len(address), t.Scopes)
 }
 
 // checkLength refuses an authorization request that no provider would read: length

@@ -52,6 +52,8 @@ type Identity struct {
 	Name string
 	// Chosen are the members of the registration that the person chose.
 	Chosen ClientMetadata
+	// Document is the address of the project's client ID metadata document, "" for none.
+	Document string
 }
 
 // Registration returns the client that the person registered, for the server with this
@@ -74,12 +76,6 @@ func (id Identity) Registration(server *discovery.ServerMetadata, stored Registr
 		r.ClientSecret = Secret{}
 	}
 	return r
-}
-
-// DocumentClient returns the client with this client ID metadata document as its
-// identifier (draft-ietf-oauth-client-id-metadata-document).
-func DocumentClient(server *discovery.ServerMetadata, document, redirectURI string) Registration {
-	return Registration{Issuer: server.Issuer, FoundAt: server.FoundAt, ClientID: document, RedirectURI: redirectURI, AuthMethod: authNone}
 }
 
 // Public reports whether the client authenticates neither with a secret nor a key (RFC

@@ -16,7 +16,8 @@
 //   RESOURCES   a JSON object of resource indicators and their scopes; other
 //               resources are then unknown. Without it every resource is known
 //   SHORT       the client whose device codes live for one second
-//   PAR         required refuses authorization requests that were not pushed
+//   PAR         required refuses requests that were not pushed; "pushed ID" is printed for
+//               each that was, with the client's id
 //   DPOP        1 takes proofs of possession (RFC 9449), nonces beside them
 //   DPOP_NONCE  1 demands a nonce in each proof, a client ID in those of that client
 //   CIMD        1 turns client ID metadata documents on, also at addresses of
@@ -39,6 +40,7 @@ server.listen(0, '127.0.0.1', () => {
   const origin = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(`${origin}/oidc`, configuration());
   provider.proxy = false;
+  provider.on('pushed_authorization_request.success', (_ctx, client) => console.log(`pushed ${client.clientId}`));
   const oidc = provider.callback();
   server.on('request', (req, res) => {
     if (req.url.startsWith('/oidc/')) {
@@ -96,12 +98,12 @@ function configuration() {
     features: {
       ...(cimd && { clientIdMetadataDocument: { enabled: true, ack: 'draft-02' } }),
       devInteractions: { enabled: false },
+      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: process.env.PAR === 'required' },
       registration: { enabled: process.env.DCR === '1' },
       registrationManagement: { enabled: process.env.MANAGE === '1' },
       revocation: { enabled: true },
       introspection: { enabled: true },
       clientCredentials: { enabled: true },
-      pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: process.env.PAR === 'required' },
       ...(process.env.DPOP === '1' && {
         dPoP: {
           enabled: true,

@@ -1,0 +1,147 @@
+package script
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"mcp-login/internal/devidp"
+	"mcp-login/test/binary"
+)
+
+// bound is a server whose tokens are of use only with the certificate that they were
+// requested with (RFC 8705), and the token endpoint of its provider, both over TLS.
+type bound struct {
+	issuer string
+	idp    *devidp.Provider
+
+	mu         sync.Mutex
+	of         map[string][32]byte // the certificate of an access token
+	seen       [][]byte            // what the token endpoint was shown, nil for nothing
+	registered []string            // bodies
+}
+
+func (b *bound) token(w http.ResponseWriter, r *http.Request) {
+	rec := httptest.NewRecorder()
+	b.idp.ServeHTTP(rec, r)
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	_ = json.Unmarshal(rec.Body.Bytes(), &answer)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var shown []byte
+	if peers := r.TLS.PeerCertificates; len(peers) > 0 {
+		shown = peers[0].Raw
+		b.of[answer.AccessToken] = sha256.Sum256(shown)
+	}
+	b.seen = append(b.seen, shown)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(rec.Code)
+	_, _ = w.Write(rec.Body.Bytes())
+}
+
+func (b *bound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	self := "https://" + r.Host
+	switch r.URL.Path {
+	case "/oidc/token":
+		b.token(w, r)
+	case "/.well-known/oauth-protected-resource/mcp":
+		_, _ = io.WriteString(w, `{"resource":"`+self+`/mcp","authorization_servers":["`+b.issuer+`"]}`)
+	case "/mcp":
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		b.mu.Lock()
+		hash, known := b.of[token]
+		b.mu.Unlock()
+		if peers := r.TLS.PeerCertificates; !known || len(peers) == 0 || sha256.Sum256(peers[0].Raw) != hash {
+			w.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+self+`/.well-known/oauth-protected-resource/mcp"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		minimal(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+// A certificate that is shown to the server is shown as well where a provider makes tokens
+// that are bound to it, which the server then takes, at the sign-in and at a renewal, and
+// the client that registers itself says so. A provider that does not say that it takes
+// certificates does not get to see it, although it asks.
+func TestCertificateAtTheTokenEndpoint(t *testing.T) {
+	certificate, key, _ := own(t)
+	for _, takes := range []bool{true, false} {
+		b := &bound{of: map[string][32]byte{}}
+		tlsServer := httptest.NewUnstartedServer(b)
+		tlsServer.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+		tlsServer.StartTLS()
+		defer tlsServer.Close()
+		plain := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/oidc/reg" {
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(strings.NewReader(string(body)))
+				b.registered = append(b.registered, string(body))
+			}
+			b.idp.ServeHTTP(w, r)
+		}))
+		b.issuer = "http://" + plain.Listener.Addr().String() + "/oidc"
+		members := map[string]any{"token_endpoint": tlsServer.URL + "/oidc/token"}
+		if takes {
+			members = map[string]any{
+				"tls_client_certificate_bound_access_tokens": true, "mtls_endpoint_aliases": map[string]any{"token_endpoint": tlsServer.URL + "/oidc/token"},
+			}
+		}
+		var err error
+		b.idp, err = devidp.New(b.issuer, devidp.Config{
+			Registration: true, Resources: []devidp.Resource{{Indicator: tlsServer.URL + "/mcp"}}, Faults: devidp.Faults{MetadataMembers: members},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain.Start()
+		defer plain.Close()
+		ca := pemFile(t, &pem.Block{Type: "CERTIFICATE", Bytes: tlsServer.Certificate().Raw})
+		state := filepath.Join(t.TempDir(), "state")
+		run := func(verb ...string) (string, error) {
+			cmd := exec.Command(binary.Build(t, "mcp-login"), append(verb, "--ca-file", ca, "--client-cert", pemFile(t, certificate, key), tlsServer.URL+"/mcp")...)
+			cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+state, "MCP_LOGIN_STORE=file", "NO_PROXY=127.0.0.1", "MCP_LOGIN_BROWSER="+binary.Self(t)+" approve alice")
+			out, err := cmd.CombinedOutput()
+			return string(out), err
+		}
+		out, err := run("login")
+		if (err == nil) != takes {
+			t.Errorf("takes certificates: %v; %v\n%s", takes, err, out)
+		}
+		if takes {
+			b.mu.Lock()
+			clear(b.of) // the server knows the token no more
+			b.mu.Unlock()
+			if out, err := run("login"); err != nil || strings.Contains(out, "/callback/") {
+				t.Errorf("after the renewal: %v\n%s", err, out)
+			}
+		}
+		for _, shown := range b.seen {
+			if (string(shown) == string(certificate.Bytes)) != takes || !takes && shown != nil {
+				t.Errorf("takes certificates: %v; the token endpoint was shown %d bytes", takes, len(shown))
+			}
+		}
+		for _, body := range b.registered {
+			if strings.Contains(body, `"tls_client_certificate_bound_access_tokens":true`) != takes {
+				t.Errorf("takes certificates: %v; registered %s", takes, body)
+			}
+		}
+		if len(b.seen) == 0 || len(b.registered) == 0 {
+			t.Errorf("%d token requests, %d registrations", len(b.seen), len(b.registered))
+		}
+	}
+}
