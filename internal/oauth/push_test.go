@@ -141,6 +141,20 @@ func TestSlowPersonAndPushedRequest(t *testing.T) {
 	}
 }
 
+// The same at the provider that behaves like Logto, where a pushed request lives for a minute.
+func TestSlowPersonAtAProviderLikeLogto(t *testing.T) {
+	for _, required := range []bool{false, true} {
+		inBubble(func(c *devidp.Config) { c.RequirePushedRequests = required }, func(t *testing.T, b *lab) {
+			b.here, b.think = true, 4*time.Minute
+			_, h := b.client(b.store(""), nil)
+			b.mustCall(h, "1")
+			if n := b.idp.Stats().Paths["POST /oidc/request"]; n != 1 || b.tabs.Load() != 1 {
+				t.Errorf("%d pushed, %d tabs", n, b.tabs.Load())
+			}
+		})(t)
+	}
+}
+
 // An endpoint for pushed requests that does not work costs nobody the login, and a slow
 // one no more than some seconds. Where the provider wants nothing else the error says so.
 func TestFailingPushedRequests(t *testing.T) {
