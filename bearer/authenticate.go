@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mcp-login/internal/dpop"
 )
 
 // malformed is a request that RFC 6750 section 3.1 calls invalid_request.
@@ -16,33 +18,41 @@ type malformed string
 
 func (m malformed) Error() string { return string(m) }
 
-// bearerToken returns the one token of a request (RFC 6750 section 2.1). A
+// credential is the token of a request, and whether it came with the scheme DPoP, which
+// promises a proof.
+type credential struct {
+	token  string
+	proven bool
+}
+
+// credentialOf returns the one token of a request (RFC 6750 section 2.1, RFC 9449 section 7.1). A
 // token in the query is refused even beside a proper header: it has been in
 // logs and histories by then. The other way of RFC 6750, a form field,
 // counts as none. So does a credential of another scheme, for which
 // section 3.1 wants a challenge without an error code.
-func bearerToken(r *http.Request) (string, error) {
+func (p *Resource) credentialOf(r *http.Request) (credential, error) {
 	if r.URL.RawQuery != "" && r.URL.Query().Has("access_token") {
-		return "", malformed("The access token must be sent in the Authorization header only.")
+		return credential{}, malformed("The access token must be sent in the Authorization header only.")
 	}
 	values := r.Header.Values("Authorization")
 	switch {
 	case len(values) == 0:
-		return "", ErrNoToken
+		return credential{}, ErrNoToken
 	case len(values) > 1:
-		return "", malformed("There must be one Authorization header.")
+		return credential{}, malformed("There must be one Authorization header.")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", ErrNoToken
+	proven := p.proofs != nil && strings.EqualFold(scheme, dpop.Scheme)
+	if !proven && !strings.EqualFold(scheme, bearerScheme) {
+		return credential{}, ErrNoToken
 	}
 	if token = strings.Trim(token, " "); len(token) > maxTokenBytes {
-		return "", invalidTokenError("too long")
+		return credential{}, invalidTokenError("too long")
 	}
 	if !isB64Token(token) {
-		return "", malformed("The Authorization header is not of the form: Bearer TOKEN.")
+		return credential{}, malformed("The Authorization header is not of the form: Bearer TOKEN.")
 	}
-	return token, nil
+	return credential{token, proven}, nil
 }
 
 // isB64Token implements b64token of RFC 6750 section 2.1.
@@ -69,14 +79,14 @@ var inToken = func() (in [256]bool) {
 var errClaim = errors.New("a required claim is missing or has another value")
 
 // Authenticate returns who sent r: the bearer of its one token, which has every
-// required scope and claim and comes of a sign-in that suffices. Its error is for
-// [Resource.Refuse].
+// required scope and claim and comes of a sign-in that suffices; of one that is bound to a key,
+// who has proved to have it. Its error is for [Resource.Refuse].
 func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
-	token, err := bearerToken(r)
+	c, err := p.credentialOf(r)
 	if err != nil {
 		return Identity{}, err
 	}
-	id, err := p.verifyFrom(r.Context(), p.cfg.ClientAddress(r), token)
+	id, err := p.verifyFrom(r.Context(), r, c)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -89,22 +99,22 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 	return id, nil
 }
 
-// errBound is a token that only who holds a key may use (RFC 7800, RFC 8705, RFC
-// 9449). To take it from anybody, because the proof cannot be checked here,
-// would make it worth stealing. The token itself is good, so this is no verdict to keep.
-const errBound = invalidTokenError("bound to a key")
-
-// verifyFrom decides about a token that was presented alone, by a client at an address.
-func (p *Resource) verifyFrom(ctx context.Context, client, token string) (Identity, error) {
-	id, err := p.verify(ctx, client, token)
-	switch {
-	case err != nil:
+// verifyFrom decides about a token that came with r, which is nil where it came by another way.
+func (p *Resource) verifyFrom(ctx context.Context, r *http.Request, c credential) (Identity, error) {
+	client := ""
+	if r != nil {
+		client = p.cfg.ClientAddress(r)
+	}
+	id, err := p.verify(ctx, client, c.token)
+	if err != nil {
 		return Identity{}, err
-	case id.Subject == "":
+	}
+	if id.Subject == "" {
 		// Sessions are bound to the subject, so there must be one.
 		return Identity{}, errors.New("verifier returned an identity without subject")
-	case id.Claims["cnf"] != nil:
-		return Identity{}, errBound
+	}
+	if err := p.held(r, c, id); err != nil {
+		return Identity{}, err
 	}
 	for name, allowed := range p.cfg.RequiredClaims {
 		if value, ok := id.Claims[name].(string); !ok || !slices.Contains(allowed, value) {
@@ -137,15 +147,15 @@ func (p *Resource) signedInWell(id Identity) error {
 // [Resource.MayCall], [ReadMessage] or a [Verifier]: 400, 401, 403 with challenges, 503
 // with Retry-After, and 500 for any other. The body says no more than that, as JSON; an
 // X-Request-Id that the answer has already is repeated there. Every refusal should be given
-// here: only so do clients get what they need for the next attempt, today the metadata and scopes.
-func (p *Resource) Refuse(w http.ResponseWriter, _ *http.Request, err error) {
+// here: only so do clients get what they need for the next attempt, today the metadata, scopes
+// and nonces.
+func (p *Resource) Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	answer, challenges := p.refusalOf(err)
 	if answer.status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", strconv.Itoa(pauseAfter(err)))
 	}
 	for _, with := range challenges {
-		with.resourceMetadata = p.metadataURL
-		w.Header().Add("WWW-Authenticate", with.String())
+		p.challenge(w.Header(), r, answer.status, with)
 	}
 	answer.write(w)
 }
@@ -165,6 +175,7 @@ func (p *Resource) refusalOf(err error) (*problem, []challenge) {
 	var bad malformed
 	var scope *InsufficientScopeError
 	var authentication *InsufficientAuthenticationError
+	var proof *proofError
 	var ready *problem
 	challenged := func(status int, c challenge) (*problem, []challenge) {
 		return &problem{status: status, code: c.code, text: c.text}, []challenge{c}
@@ -180,6 +191,10 @@ func (p *Resource) refusalOf(err error) (*problem, []challenge) {
 		return challenged(http.StatusUnauthorized, challenge{
 			scopes: p.scopes, code: "invalid_token", text: "The access token is expired, invalid, or meant for another server.",
 		})
+	case errors.As(err, &proof) && proof.code == dpop.ErrUseNonce:
+		return challenged(http.StatusUnauthorized, challenge{code: proof.code, text: "The DPoP proof must have the nonce of this answer."})
+	case errors.As(err, &proof):
+		return challenged(http.StatusUnauthorized, challenge{code: proof.code, text: "The DPoP proof is missing, not good, used already, or for another request."})
 	case errors.As(err, &scope):
 		return challenged(http.StatusForbidden, challenge{
 			scopes: scope.Scopes, code: "insufficient_scope", text: "The access token lacks a required scope.",

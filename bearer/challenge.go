@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"mcp-login/internal/dpop"
 )
 
 // problem is an answer that refuses a request, and an error until it is given. Its
@@ -54,20 +56,25 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// challenge are the parameters of a Bearer challenge (RFC 6750 section 3, RFC 9728
-// section 5.1, RFC 9470 section 3).
+// bearerScheme is that of tokens that anybody may use who has them (RFC 6750).
+const bearerScheme = "Bearer"
+
+// challenge are the parameters of a challenge (RFC 6750 section 3, RFC 9449 section 7.1, RFC
+// 9728 section 5.1, RFC 9470 section 3).
 type challenge struct {
+	scheme           string
 	resourceMetadata string
 	scopes           []string
 	code, text       string
 	acrValues        []string
 	maxAge           time.Duration
+	algorithms       []string
 }
 
 // String is the challenge as a header field. An empty parameter is left out.
 func (c challenge) String() string {
 	var b strings.Builder
-	b.WriteString("Bearer ")
+	b.WriteString(c.scheme + " ")
 	first := true
 	add := func(name, value string) {
 		value = quoted(value)
@@ -88,7 +95,32 @@ func (c challenge) String() string {
 	if c.maxAge > 0 {
 		add("max_age", strconv.FormatInt(int64(c.maxAge/time.Second), 10))
 	}
+	add("algs", strings.Join(c.algorithms, " "))
 	return b.String()
+}
+
+// challenge adds c, in the scheme of the request that it is about. A 401 names the other scheme as
+// well, where both are taken (RFC 9449 section 7.2), but for what is wrong with a proof.
+func (p *Resource) challenge(h http.Header, r *http.Request, status int, c challenge) {
+	c.resourceMetadata = p.metadataURL
+	about, other := c, challenge{resourceMetadata: c.resourceMetadata, scopes: c.scopes}
+	about.scheme, other.scheme = bearerScheme, dpop.Scheme
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if p.proofs.required() || p.proofs != nil && strings.EqualFold(scheme, dpop.Scheme) {
+		about.scheme, other.scheme = dpop.Scheme, bearerScheme
+	}
+	both := p.proofs != nil && !p.proofs.Required && status == http.StatusUnauthorized && c.code != dpop.ErrorCode && c.code != dpop.ErrUseNonce
+	for _, one := range []challenge{about, other} {
+		if one.scheme == dpop.Scheme {
+			one.algorithms = dpop.Algorithms()
+		}
+		if one.scheme == about.scheme || both {
+			h.Add("WWW-Authenticate", one.String())
+		}
+	}
+	if p.proofs != nil && status == http.StatusUnauthorized && (p.proofs.NonceRequired || c.code == dpop.ErrUseNonce) {
+		h.Set(dpop.NonceHeader, p.proofs.nonces.Issue(time.Now()))
+	}
 }
 
 // quoted implements quoted-string (RFC 9110 section 5.6.4) in ASCII. All other

@@ -57,6 +57,8 @@ type Config struct {
 	// organization_id. A token that has not is good, and no scope mends it: 403 with a
 	// challenge that names none.
 	RequiredClaims map[string][]string
+	// DPoP takes tokens that are bound to a key, with a proof; nil refuses them.
+	DPoP *DPoP
 	// About describes the resource in its metadata.
 	About About
 	// Verify replaces the built-in verification and its cache; nil means JWTs
@@ -197,7 +199,7 @@ func (c *Config) checkVerification() error {
 	if c.Introspection != nil && c.JWTOnly {
 		errs = append(errs, errors.New("introspection: has no effect where only JWTs are accepted"))
 	}
-	return errors.Join(append(errs, c.About.check())...)
+	return errors.Join(append(errs, c.About.check(), c.DPoP.check())...)
 }
 
 // leeway, cacheTTL and outageGrace are the values that zero stands for.

@@ -14,7 +14,7 @@
 //
 //  1. [Resource.Middleware] (middleware.go) answers the resource's metadata (RFC 9728;
 //     metadata.go) and a browser's preflight without a token.
-//  2. All else must have exactly one Authorization header with one bearer token
+//  2. All else must have exactly one Authorization header with one token
 //     (authenticate.go). A malformed request is 400, a missing or bad token 401, a token
 //     that lacks a required scope 403, an unreachable issuer 503; 401 and 403 carry the
 //     challenge of RFC 6750 section 3 with resource_metadata of RFC 9728 section 5.1
@@ -49,8 +49,8 @@
 //  6. With [Config.Clients] the token must be of one of these applications
 //     (verify.go).
 //  7. One that is bound to a key (cnf; RFC 7800, RFC 8705, RFC 9449) is refused although the
-//     token is good: no proof is checked here, and to take it without one
-//     would make it worth stealing (authenticate.go).
+//     token is good, unless [Config.DPoP] is set and its sender proves to have that key:
+//     to take it without would make it worth stealing (dpop.go).
 //
 // There are three outcomes, and none is ever given for another. Good; bad, 401,
 // when somebody who can tell said so; and nobody can tell, 503 with Retry-After.
@@ -64,6 +64,23 @@
 // holds a token of this person. [Config.JWTOnly] closes that gap for issuers
 // that can bind their tokens to a resource (RFC 8707); introspection closes it
 // where its answer names the audience.
+//
+// # How a proof is checked
+//
+// With [Config.DPoP] a token whose cnf is jkt alone is taken with the scheme DPoP and one proof
+// (RFC 9449 section 4.3), which is checked anew with each request, however well the token is known:
+//
+//  1. It is for this token, method and address, of which the origin is that of
+//     [Config.Resource], whatever Host says; and its key is the token's.
+//  2. It was made within a minute of our clock, or it has a nonce of ours. Where it was not,
+//     the answer brings a nonce: a client's clock may be wrong. Nonces need no memory, and servers with
+//     one [DPoP.NonceSecret] take each other's.
+//  3. It was not used before. It is remembered only now, by its hash, for as long as it could be
+//     taken (takenproofs.go). Where there is no room the answer is 503, since to forget one early would let
+//     it be used again; and so it is where [DPoP.Remember] cannot tell.
+//
+// A bound token with the scheme Bearer is 401, and so is one with the scheme DPoP that is not
+// bound (RFC 9449 section 7.2).
 //
 // # Scopes
 //
@@ -82,5 +99,5 @@
 // limits of their own and follow no redirect.
 //
 // Specifications: MCP 2026-07-28 and its predecessors (authorization), RFC 6750, 7515,
-// 7519, 7662, 8414, 8707, 9068, 9110, 9470, 9728.
+// 7519, 7662, 8414, 8707, 9068, 9110, 9449, 9470, 9728.
 package bearer

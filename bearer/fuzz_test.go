@@ -9,6 +9,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
+	"mcp-login/internal/dpop"
 	"mcp-login/test/issuer"
 )
 
@@ -79,16 +80,16 @@ func FuzzKeySet(f *testing.F) {
 // Whatever stands in the Authorization header: one token of the right form or
 // an error, and a challenge that another implementation can read.
 func FuzzAuthorizationHeader(f *testing.F) {
-	for _, seed := range []string{"Bearer x", "bearer  x ", "Basic eDp5", "Bearer a b", `Bearer "`, "Bearer x==", "Bearer =x", ""} {
+	for _, seed := range []string{"Bearer x", "bearer  x ", "Basic eDp5", "Bearer a b", `Bearer "`, "Bearer x==", "Bearer =x", "DPoP x", ""} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
 		r := &http.Request{Header: http.Header{"Authorization": {value}}, URL: mustURL(t, "http://h/mcp")}
-		token, err := bearerToken(r)
-		if err == nil && (token == "" || len(token) > maxTokenBytes || strings.ContainsAny(token, " \t\r\n\",")) {
-			t.Errorf("token %q of %q", token, value)
+		c, err := (&Resource{proofs: &proofs{}}).credentialOf(r)
+		if err == nil && (c.token == "" || len(c.token) > maxTokenBytes || strings.ContainsAny(c.token, " \t\r\n\",")) {
+			t.Errorf("token %q of %q", c.token, value)
 		}
-		header := challenge{resourceMetadata: "https://h/x", scopes: []string{"a"}, code: "invalid_request", text: value}.String()
+		header := challenge{scheme: dpop.Scheme, algorithms: dpop.Algorithms(), resourceMetadata: "https://h/x", scopes: []string{"a"}, code: "invalid_request", text: value}.String()
 		if strings.ContainsAny(header, "\r\n") {
 			t.Errorf("line break in %q", header)
 		}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	stdjson "encoding/json"
+
+	"mcp-login/internal/dpop"
 )
 
 const maxIntrospectionBytes = 64 << 10
@@ -136,8 +138,9 @@ func (i *introspector) check(claims map[string]any) error {
 	if iss, given := claims["iss"]; given && iss != i.provider.issuer {
 		return invalidTokenError("another issuer than " + i.provider.issuer)
 	}
-	if kind, ok := claims["token_type"].(string); ok && !strings.EqualFold(kind, "Bearer") &&
-		!strings.EqualFold(kind, "access_token") {
+	// RFC 9449 section 6.2: of a token that is bound to a key cnf says to which, and so is judged later.
+	if kind, ok := claims["token_type"].(string); ok && !strings.EqualFold(kind, bearerScheme) &&
+		!strings.EqualFold(kind, "access_token") && (claims["cnf"] == nil || !strings.EqualFold(kind, dpop.Scheme)) {
 		return invalidTokenError("not a bearer token")
 	}
 	now := time.Now()

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"mcp-login/internal/dpop"
 )
 
 const (
@@ -26,6 +28,8 @@ type resourceMetadata struct {
 	AuthorizationServers   []string `json:"authorization_servers"`
 	ScopesSupported        []string `json:"scopes_supported,omitempty"`
 	BearerMethodsSupported []string `json:"bearer_methods_supported"`
+	ProofAlgorithms        []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	ProofRequired          bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 	ResourceName           string   `json:"resource_name,omitempty"`
 	Documentation          string   `json:"resource_documentation,omitempty"`
 	Policy                 string   `json:"resource_policy_uri,omitempty"`
@@ -46,6 +50,9 @@ func (p *Resource) Metadata() http.Handler {
 	doc := resourceMetadata{
 		Resource: p.identifier, ScopesSupported: p.scopes, BearerMethodsSupported: []string{"header"},
 		ResourceName: p.cfg.About.Name, Documentation: p.cfg.About.Documentation, Policy: p.cfg.About.Policy, Terms: p.cfg.About.Terms,
+	}
+	if p.proofs != nil {
+		doc.ProofAlgorithms, doc.ProofRequired = dpop.Algorithms(), p.proofs.Required
 	}
 	for _, issuer := range p.providers {
 		doc.AuthorizationServers = append(doc.AuthorizationServers, issuer.issuer)

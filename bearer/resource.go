@@ -30,6 +30,7 @@ type Resource struct {
 	results    *cache          // nil with a verifier that is not the built-in one
 	opaque     *opaqueVerifier // nil without opaque tokens
 	signatures chan struct{}   // slots, see newSignatureSlots
+	proofs     *proofs         // nil without DPoP
 
 	// providers are all issuers; opaque tokens are of the first.
 	providers []*provider
@@ -66,6 +67,7 @@ func New(cfg Config) (*Resource, error) {
 	if err := p.join(&cfg); err != nil {
 		return nil, err
 	}
+	p.proofs = newProofs(&cfg)
 	p.prepareVerification(&cfg)
 	return p.At(cfg.Resource), nil
 }
@@ -136,7 +138,7 @@ func (p *Resource) prepareVerification(cfg *Config) {
 	case cfg.JWTOnly:
 	case cfg.Introspection != nil:
 		v.opaque = newIntrospection(p.providers[0], *cfg.Introspection, p.audiences, p.cfg.leeway())
-	case len(cfg.RequiredScopes)+len(cfg.Clients)+len(cfg.ACRValues) == 0 && cfg.MaxAge == 0:
+	case len(cfg.RequiredScopes)+len(cfg.Clients)+len(cfg.ACRValues) == 0 && cfg.MaxAge == 0 && !p.proofs.required():
 		v.opaque = newUserinfo(p.providers[0], p.scopes)
 	}
 	p.opaque, p.signatures = v.opaque, slots
@@ -175,11 +177,11 @@ func (p *Resource) At(endpoint *url.URL) *Resource {
 
 // Verify decides about one token that comes by another way than a request's header. Its
 // error is for [Resource.Refuse]. Required claims must be there; scopes and the kind of sign-in that
-// requests need are not looked at. All who call it count as one address, so bad
+// requests need are not looked at. One that is bound to a key is refused. All who call it count as one address, so bad
 // tokens of one can make the issuer be asked less for all: where a request is at hand,
 // [Resource.Authenticate] is better.
 func (p *Resource) Verify(ctx context.Context, token string) (Identity, error) {
-	return p.verifyFrom(ctx, "", token)
+	return p.verifyFrom(ctx, nil, credential{token: token})
 }
 
 // Event is one verdict about a token. A check may serve many requests.

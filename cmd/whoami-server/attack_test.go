@@ -49,7 +49,7 @@ func startUpstream(t *testing.T) string {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		for name, values := range r.Header {
-			if text := strings.Join(values, ""); name == "Authorization" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+			if text := strings.Join(values, ""); name == "Authorization" || name == "Dpop" || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
 				t.Errorf("the upstream got %s: %q", name, text)
 			}
 		}

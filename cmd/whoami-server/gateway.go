@@ -76,7 +76,7 @@ func (o *options) parseGateway(wrong func(string, error)) {
 	o.parseIdentity(cfg, wrong)
 	cfg.CA, err = certificates(g.ca)
 	wrong("give a PEM file with certificates", err)
-	cfg.Secret, err = gatewaySecret(g.secretFile)
+	cfg.Secret, err = sharedSecret("gateway-secret-file", g.secretFile)
 	wrong("make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret", err)
 	if g.secretFile == "" && o.busURL != "" {
 		wrong("give all replicas the same --gateway-secret-file", errors.New("bus: without a secret no replica knows the sessions of another"))
@@ -160,11 +160,11 @@ func certificates(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-func gatewaySecret(path string) ([]byte, error) {
+// sharedSecret reads a secret that all replicas have; nil where the option is not given.
+func sharedSecret(option, path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	const option = "gateway-secret-file"
 	secret, err := readSecret(option, path)
 	if err == nil && len(secret) < gateway.LeastSecret {
 		err = fmt.Errorf("%s: %s has less than %d bytes", option, path, gateway.LeastSecret)

@@ -39,6 +39,7 @@ type options struct {
 	others                                          []*url.URL // the resources after the first
 	opaqueSaid                                      bool       // --jwt-only was given, as true or false
 	gateway                                         gatewayOptions
+	dpop                                            dpopOptions
 
 	mistakes []error           // in the file
 	places   map[string]string // of what is from the file, by name
@@ -211,6 +212,7 @@ func (o *options) flags(out io.Writer) *flag.FlagSet {
 	text(fs, &o.devListen, "dev-listen", "127.0.0.1:3002", "`address` of the provider of --dev")
 	o.gatewayFlags(fs)
 	o.verificationFlags(fs)
+	o.dpopFlags(fs)
 	o.logtoFlags(fs)
 	o.settings = append(o.settings, o.parseIntrospection)
 	setting(o, fs, &o.level, level, "log-level", "info", "`level` of the log: debug, info, warn or error")
@@ -282,6 +284,7 @@ func (o *options) parse() []error {
 	o.keepApart(wrong)
 	o.parseGateway(wrong)
 	o.parseForwardAuth(wrong)
+	o.parseDPoP(wrong)
 	if o.dev {
 		o.keepToThisMachine(wrong)
 	}

@@ -11,6 +11,10 @@ import (
 // nonceLife is how long one nonce is issued; it is taken for one more such time.
 const nonceLife = 2 * time.Minute
 
+// NonceLimit is for how long from now a nonce may still be taken: for what must be
+// remembered of a proof with one. It may be of a server whose clock is ahead.
+const NonceLimit = 3 * nonceLife
+
 // Nonces are nonces for proofs (RFC 9449, sections 8 and 9) that nobody has to
 // remember: each is a MAC of the time at which it is issued. Servers with the same secret take
 // each other's. A proof with one was made after it was issued, whatever the client's clock says.

@@ -28,7 +28,9 @@ func (s *Server) mayAsk(r *http.Request) error {
 	return nil
 }
 
-// forwardAuth answers 204 with the headers that tell who calls, or the refusal that the
+// forwardAuth judges the header of a request that a proxy asks about; a DPoP proof must be for the
+// method and the address that the proxy says, and there is none where it says them not, or twice: the
+// proxy has passed on then what the client wrote. It answers 204 with the headers that tell who calls, or the refusal that the
 // client is to get. It sees the header of a request and nothing of its body.
 func (s *Server) forwardAuth(identity []gateway.IdentityHeader) http.HandlerFunc {
 	pass := func(w http.ResponseWriter, r *http.Request, id bearer.Identity) {
@@ -65,6 +67,11 @@ func (s *Server) forwardAuth(identity []gateway.IdentityHeader) http.HandlerFunc
 			recordReason(r.Context(), other)
 			forbidden(w, "The proxy asks about another resource than the one it protects.")
 			return
+		}
+		record := recordOf(r.Context())
+		record.asked = true
+		if methods := r.Header.Values("X-Forwarded-Method"); asked != nil && len(methods) == 1 {
+			record.askedMethod = methods[0]
 		}
 		if asked != nil {
 			// A token in the query is refused, and clients of HTTP+SSE have metadata of their own.

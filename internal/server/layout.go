@@ -72,6 +72,19 @@ func (l layout) has(path string) bool {
 	return false
 }
 
+// public is the path of a request as its client sees it: a proxy may have taken the prefix away, or
+// have led the resource's own path to /mcp.
+func (l layout) public(path string) string {
+	named := strings.HasSuffix(strings.TrimSuffix(l.resourcePath, "/"), pathMCP)
+	switch {
+	case path == pathMCP && l.resourcePath != "" && !named:
+		return l.resourcePath
+	case strings.HasPrefix(path, l.prefix+"/"):
+		return path
+	}
+	return l.prefix + path
+}
+
 // audiences are the aud values that mean this server.
 func (l layout) audiences() []string {
 	if l.sseResource == l.resource {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -24,6 +25,13 @@ func (f *front) protect(cfg *Config) error {
 	protection.Log = f.log
 	protection.Observe = f.verdicts.observe
 	protection.ClientAddress = func(r *http.Request) string { return clientOf(r.Context()) }
+	if cfg.DPoP != nil {
+		proofs := *cfg.DPoP
+		if proofs.Target = f.target; f.ops.Bus != nil {
+			proofs.Remember = f.ops.Bus.Remember
+		}
+		protection.DPoP = &proofs
+	}
 	sse, err := url.Parse(f.layout.sseEndpoint())
 	if err != nil {
 		return fmt.Errorf("resource %s: %w", f.layout.resource, err)
@@ -33,6 +41,22 @@ func (f *front) protect(cfg *Config) error {
 	}
 	f.legacyResource = f.resource.At(sse)
 	return nil
+}
+
+// target is what a DPoP proof must be for (RFC 9449 section 4.2): the request as its client has
+// sent it to the resource's own origin, whatever a proxy made of it.
+func (f *front) target(r *http.Request) (method string, address *url.URL, err error) {
+	path := r.URL.EscapedPath()
+	if record := recordOf(r.Context()); !record.asked {
+		method, path = r.Method, f.layout.public(path)
+	} else if method = record.askedMethod; method == "" {
+		return "", nil, errors.New("the proxy does not say X-Forwarded-Method and X-Forwarded-Uri, which the DPoP proof must be for")
+	}
+	address, err = url.Parse(f.layout.origin + path)
+	if err != nil {
+		return "", nil, errors.New("the request's path is none that a DPoP proof can be for")
+	}
+	return method, address, nil
 }
 
 // Reload fetches metadata and keys of all issuers anew, and forgets all verdicts, see

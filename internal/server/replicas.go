@@ -3,10 +3,12 @@ package server
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"mcp-login/bearer"
 )
@@ -29,6 +31,8 @@ type Bus interface {
 	// called once, before the first request is served.
 	Broadcast(message []byte)
 	HandleBroadcasts(take func(message []byte))
+	// Remember keeps what for all replicas until then, and reports whether none of them had it.
+	Remember(ctx context.Context, what [sha256.Size]byte, until time.Time) (first bool, err error)
 	// Healthy is nil while the bus works.
 	Healthy() error
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"net/http"
@@ -213,10 +214,13 @@ type failing struct{ Bus }
 
 var errStore = errors.New("no answer")
 
-func (failing) Self() string                                            { return "me" }
-func (failing) HandleRequests(func(context.Context, []byte) []byte)     {}
-func (failing) Broadcast([]byte)                                        {}
-func (failing) HandleBroadcasts(func([]byte))                           {}
+func (failing) Self() string                                        { return "me" }
+func (failing) HandleRequests(func(context.Context, []byte) []byte) {}
+func (failing) Broadcast([]byte)                                    {}
+func (failing) HandleBroadcasts(func([]byte))                       {}
+func (failing) Remember(context.Context, [sha256.Size]byte, time.Time) (bool, error) {
+	return false, errStore
+}
 func (failing) Healthy() error                                          { return errStore }
 func (failing) Request(context.Context, string, []byte) ([]byte, error) { return nil, errStore }
 func (failing) Begin(context.Context, string, string, int, time.Duration) (bool, error) {

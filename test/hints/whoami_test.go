@@ -96,6 +96,9 @@ func ofWhoami() (all []row) {
 		{"write it as a list, e.g. tool-scope: [add_note=notes:write]", upstream + "--config map.yaml", upstream + "--config list.yaml"},
 		{"give a PEM file with certificates", upstream + "--upstream-ca key.pem", upstream + "--upstream-ca cert.pem"},
 		{"make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret", upstream + "--gateway-secret-file secret", upstream + "--gateway-secret-file gateway-secret"},
+		{"write off, accept or require", "--dpop on", "--dpop accept"},
+		{"give --dpop accept or --dpop require, or leave it out", "--dpop-nonce", "--dpop accept --dpop-nonce"},
+		{"make one, which whoami-server may read: openssl rand -base64 48 > dpop-secret", "--dpop accept --dpop-secret-file secret", "--dpop accept --dpop-secret-file dpop-secret"},
 		{"leave it out, or leave out --upstream", upstream + "--stateful", upstream},
 		{"run one process for each", upstream + "--resource 'https://a.example/mcp https://b.example/a/mcp'", upstream + "--resource https://a.example/mcp"},
 		{"write NAME=CLAIM, e.g. X-Forwarded-Email=email", upstream + "--identity-header X-Forwarded-Email", upstream + "--identity-header X-Forwarded-Email=email"},
@@ -106,6 +109,9 @@ func ofWhoami() (all []row) {
 		before := ""
 		if strings.Contains(r.right, "gateway-secret") {
 			before = "; openssl rand -base64 48 > gateway-secret"
+		}
+		if strings.HasSuffix(r.right, " dpop-secret") {
+			before = "; openssl rand -base64 48 > dpop-secret"
 		}
 		if more, of := strings.CutPrefix(r.wrong, "https://other.example "); of {
 			r.wrong = "--issuer \"$ISSUER https://other.example\" " + more
@@ -119,6 +125,10 @@ func ofWhoami() (all []row) {
 		row{
 			hint: "give all replicas the same --gateway-secret-file", when: start + upstream + "--bus redis://127.0.0.1:9",
 			does: start + upstream, then: "openssl rand -base64 48 > gateway-secret; " + start + upstream + "--gateway-secret-file gateway-secret",
+		},
+		row{
+			hint: "give all replicas the same --dpop-secret-file", when: start + "--dpop accept --bus redis://127.0.0.1:9",
+			does: start + "--dpop accept", then: "openssl rand -base64 48 > dpop-secret; " + start + "--dpop accept --dpop-secret-file dpop-secret",
 		},
 		row{hint: "see whoami-server.socket in deploy/systemd", when: `LISTEN_PID=$$ LISTEN_FDS=9 exec whoami-server --issuer $ISSUER`, does: "SOCKET=1; export SOCKET; " + start},
 		row{hint: "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev", when: `$UP --listen 127.0.0.1:0`, does: start, then: dev},

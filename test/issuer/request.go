@@ -72,6 +72,24 @@ func Challenge(t *testing.T, resp *http.Response) map[string]string {
 	return parsed[0].Params
 }
 
+// Challenges parses all of them with another implementation, by scheme in lower case.
+func Challenges(t *testing.T, resp *http.Response) map[string]map[string]string {
+	t.Helper()
+	parsed, err := oauthex.ParseWWWAuthenticate(resp.Header.Values("WWW-Authenticate"))
+	if err != nil {
+		t.Fatalf("challenges %q: %v", resp.Header.Values("WWW-Authenticate"), err)
+	}
+	all := make(map[string]map[string]string)
+	for _, one := range parsed {
+		if scheme := strings.ToLower(one.Scheme); all[scheme] == nil {
+			all[scheme] = one.Params
+		} else {
+			t.Errorf("two challenges of %s", scheme)
+		}
+	}
+	return all
+}
+
 // ErrorCode is what a refusal says for programs.
 func ErrorCode(t *testing.T, resp *http.Response) string {
 	t.Helper()

@@ -365,3 +365,45 @@ func TestResourcesShareNothing(t *testing.T) {
 		t.Errorf("%d more have heard it", n)
 	}
 }
+
+// Of all replicas one has something first, until then; those of another resource have their own.
+func TestOneReplicaIsTheFirst(t *testing.T) {
+	service := real.Redis(t)
+	a, b, other := dial(t, service), dial(t, service), dialFor(t, service, "https://mcp.example.com/other")
+	what := [32]byte{1}
+	remember := func(r *Redis, keep time.Duration) bool {
+		first, err := r.Remember(t.Context(), what, time.Now().Add(keep))
+		if err != nil {
+			t.Error(err)
+		}
+		return first
+	}
+	var firsts atomic.Int64
+	var wg sync.WaitGroup
+	for k := range 50 {
+		wg.Go(func() {
+			if remember([]*Redis{a, b}[k%2], time.Minute) {
+				firsts.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if firsts.Load() != 1 || !remember(other, time.Minute) {
+		t.Errorf("%d were the first", firsts.Load())
+	}
+	what = [32]byte{2}
+	if !remember(a, time.Nanosecond) {
+		t.Error("something new is known")
+	}
+	binary.Until(t, "it is over", func() bool { return remember(b, time.Minute) })
+}
+
+// Without Redis nobody can tell, and that is said soon.
+func TestWithoutRedisNobodyIsTheFirst(t *testing.T) {
+	service := real.Redis(t)
+	a := dial(t, service)
+	service.Kill(t)
+	if first, err := a.Remember(t.Context(), [32]byte{3}, time.Now().Add(time.Minute)); first || err == nil {
+		t.Errorf("%t, %v", first, err)
+	}
+}

@@ -16,9 +16,12 @@
 //  5. Sessions of Streamable HTTP are members of one sorted set for each owner,
 //     scored by when they end, in the time of Redis itself. A set holds what
 //     one owner has and no more, so nobody can use the session of another.
+//  6. A DPoP proof that was taken is a key of its own, a hash, until the proof is
+//     over (proofs.go).
 //
-// Nothing is stored but hashes of owners, random ids and times. Messages pass
+// Nothing is stored but hashes of owners and proofs, random ids and times. Messages pass
 // through Redis in clear, with the claims of their senders, and are not
 // authenticated: give it a password, TLS (rediss://) and a network of its own.
-// If Redis loses its data, clients begin new sessions.
+// If Redis loses its data, clients begin new sessions, and a proof could be used again at
+// another replica until it is over.
 package bus

@@ -139,7 +139,7 @@ func TestOnlyNamedHeadersGoOn(t *testing.T) {
 	})
 	client := http.Header{}
 	for _, name := range []string{
-		"Authorization", "Cookie", "Proxy-Authorization", "X-Forwarded-User", "X_Forwarded_User", "X-Forwarded_User", "X-Forwarded-Issuer",
+		"Authorization", "Dpop", "Dpop-Nonce", "Cookie", "Proxy-Authorization", "X-Forwarded-User", "X_Forwarded_User", "X-Forwarded_User", "X-Forwarded-Issuer",
 		"X-Forwarded-Email", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "X-Assertion", "X_assertion", "Idempotency-Key", "X-Idempotency-Key",
 		"Te", "Trailer", "Transfer-Encoding", "Upgrade", "Keep-Alive", "Expect", "Content-Encoding", "Remote-User", "Traceparent", "Baggage",
 		"Mcp-Session_id", "Mcp_Session_Id", "Mcp-Session.id", "Mcp-Session-Id", "Host", "Content-Length", "Mcp-Named",

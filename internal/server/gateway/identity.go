@@ -53,7 +53,7 @@ func CheckHeaderName(name string) error {
 	case canonical == "Idempotency-Key", canonical == "X-Idempotency-Key":
 		return fmt.Errorf("header %s: a call could run twice", canonical)
 	case !httpguts.ValidTrailerHeader(canonical), slices.Contains(passedHeaders, canonical), strings.HasPrefix(canonical, "Mcp-"),
-		slices.Contains([]string{"Cookie", "Date", "Forwarded", "Traceparent", "Tracestate", "Upgrade", headerForwardedFor, "X-Forwarded-Host", "X-Forwarded-Proto", headerRequestID}, canonical):
+		slices.Contains([]string{"Cookie", "Date", "Dpop", "Forwarded", "Traceparent", "Tracestate", "Upgrade", headerForwardedFor, "X-Forwarded-Host", "X-Forwarded-Proto", headerRequestID}, canonical):
 		return fmt.Errorf("header %s: it means something else", canonical)
 	}
 	return nil

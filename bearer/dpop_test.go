@@ -1,0 +1,294 @@
+package bearer
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"mcp-login/internal/dpop"
+	"mcp-login/test/issuer"
+)
+
+// callProven sends a call with these proofs and what else a client says.
+func callProven(h http.Handler, holder issuer.Holder, header []string, proofs ...string) *http.Response {
+	return call(h, "POST", "/mcp", "", callWhoami, append(holder.Header(proofs...), header...)...)
+}
+
+// refusal is what a client is told by a 401: the error of each scheme.
+func refusal(t *testing.T, resp *http.Response) string {
+	t.Helper()
+	said := fmt.Sprint(resp.StatusCode)
+	challenges := issuer.Challenges(t, resp)
+	for _, scheme := range []string{"bearer", "dpop"} {
+		if challenge, there := challenges[scheme]; there {
+			said += strings.TrimRight(" "+scheme+" "+challenge["error"], " ")
+			if challenge["resource_metadata"] == "" || (challenge["algs"] == "ES256 EdDSA") != (scheme == "dpop") {
+				t.Errorf("%s: %v", scheme, challenge)
+			}
+		}
+	}
+	if resp.Header.Get("Dpop-Nonce") != "" {
+		said += " nonce"
+	}
+	return said
+}
+
+// What is taken, and how a refusal tells, without DPoP, beside bearer tokens, and where it is
+// required: the error stands in the challenge of the scheme that was used.
+func TestBoundTokensByConfiguration(t *testing.T) {
+	i := issuer.Start(t)
+	alice := i.Bind(t, issuer.Change{})
+	good, poor := i.Sign(t, issuer.Change{}), i.Bind(t, issuer.Change{Claims: map[string]any{"scope": nil}})
+	expired := i.Bind(t, issuer.Change{Claims: map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}})
+	proven := func(h issuer.Holder) []string { return h.Header(h.Proof(t, "POST", issuer.Resource, "")) }
+	plain := func(token string) []string { return []string{"Authorization", "Bearer " + token} }
+	for name, tt := range map[string]struct {
+		header                         func() []string
+		off, accepted, required, nonce string
+	}{
+		"bound, proven":     {func() []string { return proven(alice) }, "401 bearer", "200", "200", "401 dpop use_dpop_nonce nonce"},
+		"bound, as Bearer":  {func() []string { return plain(alice.Token) }, "401 bearer invalid_token", "401 bearer invalid_token dpop", "401 dpop invalid_token", "401 bearer invalid_token dpop nonce"},
+		"not bound":         {func() []string { return plain(good) }, "200", "200", "401 dpop invalid_token", "200"},
+		"none":              {func() []string { return nil }, "401 bearer", "401 bearer dpop", "401 dpop", "401 bearer dpop nonce"},
+		"another scheme":    {func() []string { return []string{"Authorization", "Basic eDp5"} }, "401 bearer", "401 bearer dpop", "401 dpop", "401 bearer dpop nonce"},
+		"no proof":          {func() []string { return alice.Header() }, "401 bearer", "401 dpop invalid_dpop_proof", "401 dpop invalid_dpop_proof", "401 dpop invalid_dpop_proof nonce"},
+		"over":              {func() []string { return proven(expired) }, "401 bearer", "401 bearer dpop invalid_token", "401 dpop invalid_token", "401 bearer dpop invalid_token nonce"},
+		"without the scope": {func() []string { return proven(poor) }, "401 bearer", "403 dpop insufficient_scope", "403 dpop insufficient_scope", "401 dpop use_dpop_nonce nonce"},
+		"no token":          {func() []string { return []string{"Authorization", "DPoP"} }, "401 bearer", "400 dpop invalid_request", "400 dpop invalid_request", "400 dpop invalid_request"},
+	} {
+		for use, c := range map[*DPoP]string{nil: tt.off, {}: tt.accepted, {Required: true}: tt.required, {NonceRequired: true}: tt.nonce} {
+			s := newServer(t, i, func(c *Config) { c.DPoP, c.RequiredScopes = use, []string{"mcp:read"} })
+			resp := call(s, "POST", "/mcp", "", callWhoami, tt.header()...)
+			if got := refusal(t, resp); got != c {
+				t.Errorf("%s, %+v: %s, want %s", name, use, got, c)
+			}
+		}
+	}
+}
+
+// RFC 9728: clients learn from the metadata that proofs are taken, and whether they are required.
+func TestMetadataTellOfProofs(t *testing.T) {
+	i := issuer.Start(t)
+	for use, want := range map[*DPoP]string{nil: "[] false", {}: "[ES256 EdDSA] false", {Required: true}: "[ES256 EdDSA] true"} {
+		var said struct {
+			Algorithms []string `json:"dpop_signing_alg_values_supported"`
+			Required   bool     `json:"dpop_bound_access_tokens_required"`
+		}
+		resp := call(newServer(t, i, func(c *Config) { c.DPoP = use }), "GET", metadataPath+"/mcp", "", "")
+		if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || fmt.Sprint(said.Algorithms, said.Required) != want {
+			t.Errorf("%+v: %+v, %v", use, said, err)
+		}
+	}
+}
+
+// A token that comes by another way than a request has no proof, so that a bound one is refused
+// there; where all must be bound, every one is.
+func TestVerifyTakesNoBoundTokens(t *testing.T) {
+	i := issuer.Start(t)
+	for use, want := range map[*DPoP][2]bool{nil: {false, true}, {}: {false, true}, {Required: true}: {false, false}} {
+		s := newServer(t, i, func(c *Config) { c.DPoP = use })
+		for k, token := range []string{i.Bind(t, issuer.Change{}).Token, i.Sign(t, issuer.Change{})} {
+			if _, err := s.Verify(t.Context(), token); (err == nil) != want[k] || err != nil && !errors.Is(err, ErrInvalidToken) {
+				t.Errorf("%+v, %d: %v", use, k, err)
+			}
+		}
+	}
+}
+
+// A proof is taken within a minute of its time, either way, and with a nonce for as long as that
+// is taken; and never twice in all that time, however often the memory is swept.
+func TestAProofIsTakenOnceForAsLongAsItCouldBe(t *testing.T) {
+	simulated(t, func(c *Config) { c.DPoP = &DPoP{} }, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		alice := i.Bind(t, issuer.Change{})
+		for _, made := range []time.Duration{-2 * time.Minute, -61 * time.Second, -60 * time.Second, 0, 60 * time.Second, 61 * time.Second} {
+			<-time.After(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // iat has no fractions
+			proof := alice.ProofAt(t, time.Now().Add(made), "POST", issuer.Resource, "")
+			want := "200"
+			if made.Abs() > time.Minute {
+				want = "401 dpop use_dpop_nonce nonce"
+			}
+			if got := refusal(t, callProven(s, alice, nil, proof)); got != want {
+				t.Errorf("made at %s: %s", made, got)
+			}
+			taken := 0
+			if want == "200" {
+				taken++
+			}
+			for range 200 { // until it is surely over
+				<-time.After(time.Second)
+				if got := callProven(s, alice, nil, proof); got.StatusCode == 200 {
+					taken++
+				}
+			}
+			if once := made >= -time.Minute; taken > 1 || (taken == 1) != once { // what is ahead of us is taken later
+				t.Errorf("made at %s: taken %d times", made, taken)
+			}
+		}
+		nonce := callProven(s, alice, nil, alice.ProofAt(t, time.Now().Add(time.Hour), "POST", issuer.Resource, "")).Header.Get("Dpop-Nonce")
+		proof := alice.ProofAt(t, time.Now().Add(time.Hour), "POST", issuer.Resource, nonce)
+		if resp := callProven(s, alice, nil, proof); resp.StatusCode != 200 {
+			t.Errorf("with a nonce: %d", resp.StatusCode)
+		}
+		for range 500 {
+			<-time.After(time.Second)
+			if resp := callProven(s, alice, nil, proof); resp.StatusCode != 401 {
+				t.Fatalf("with a nonce, again: %d", resp.StatusCode)
+			}
+		}
+		s.proofs.taken.sweep(time.Now().Unix())
+		if held := len(s.proofs.taken.seen); held != 0 || len(s.proofs.taken.ends) != 0 || s.proofs.taken.users.used != 0 {
+			t.Errorf("%d proofs are remembered after all are over", held)
+		}
+	})
+}
+
+// Proofs that cannot be remembered are refused, and none is forgotten for them: one user cannot take
+// the room of the others, and all get theirs again once proofs are over.
+func TestNoProofIsForgottenEarly(t *testing.T) {
+	taken, now := newTakenProofs(), time.Unix(1_800_000_000, 0)
+	key := func(n int) [sha256.Size]byte { return sha256.Sum256(fmt.Append(nil, n)) }
+	fill := func(user string, from int) (n int) {
+		for ; ; n++ {
+			if first, err := taken.take(key(from+n), user, now, now.Add(time.Minute)); err != nil || !first {
+				if !errors.Is(err, errTooManyProofs) {
+					t.Fatal(first, err)
+				}
+				return n
+			}
+		}
+	}
+	if a, b, c := fill("a", 0), fill("b", maxProofs), fill("c", 2*maxProofs); a != maxProofs/2 || b != maxProofs/2 || c != 0 {
+		t.Errorf("%d, %d and %d are remembered", a, b, c)
+	}
+	for _, n := range []int{0, maxProofs/2 - 1, maxProofs} {
+		if first, err := taken.take(key(n), "c", now.Add(time.Minute), now.Add(2*time.Minute)); first || err != nil {
+			t.Errorf("%d is taken again: %v", n, err)
+		}
+	}
+	now = now.Add(62 * time.Second)
+	if n := fill("a", 0); n != maxProofs/2 {
+		t.Errorf("%d afterwards", n)
+	}
+}
+
+// What is remembered is bounded by who has a good token and its key: nothing else gets that far.
+func TestOnlyGoodProofsAreRemembered(t *testing.T) {
+	i := issuer.Start(t)
+	asked := 0
+	s := newServer(t, i, func(c *Config) {
+		c.DPoP = &DPoP{Remember: func(_ context.Context, _ [sha256.Size]byte, until time.Time) (bool, error) {
+			if asked++; time.Until(until) < 80*time.Second { // a minute, and clocks that are behind
+				t.Errorf("kept for %s", time.Until(until))
+			}
+			return true, nil
+		}}
+	})
+	alice, mallory := i.Bind(t, issuer.Change{}), i.Bind(t, issuer.Change{})
+	forged := issuer.Holder{Key: mallory.Key, Token: mallory.Token + "x"}
+	for _, resp := range []*http.Response{
+		callProven(s, forged, nil, forged.Proof(t, "POST", issuer.Resource, "")),
+		callProven(s, alice, nil, mallory.Proof(t, "POST", issuer.Resource, "")),
+		callProven(s, alice, nil, alice.Proof(t, "GET", issuer.Resource, "")),
+		callProven(s, alice, nil, alice.ProofAt(t, time.Now().Add(time.Hour), "POST", issuer.Resource, "")),
+	} {
+		if resp.StatusCode != 401 || asked != 0 || len(s.proofs.taken.seen) != 0 {
+			t.Errorf("%d, %d remembered", resp.StatusCode, asked)
+		}
+	}
+	if resp := callProven(s, alice, nil, alice.Proof(t, "POST", issuer.Resource, "")); resp.StatusCode != 200 || asked != 1 {
+		t.Errorf("%d, %d remembered", resp.StatusCode, asked)
+	}
+}
+
+// Who else has it, and what it is for, is told by those who know; where they do not, nobody gets in.
+func TestProofsBehindAProxyAndBesideReplicas(t *testing.T) {
+	i := issuer.Start(t)
+	var first bool
+	var failed, lost error
+	s := newServer(t, i, func(c *Config) {
+		c.DPoP = &DPoP{
+			Remember: func(context.Context, [sha256.Size]byte, time.Time) (bool, error) { return first, failed },
+			Target: func(*http.Request) (string, *url.URL, error) {
+				return "PUT", mustURL(t, "https://public.example/x"), lost
+			},
+		}
+	})
+	alice := i.Bind(t, issuer.Change{})
+	for _, tt := range []struct {
+		first        bool
+		failed, lost error
+		want         int
+	}{{true, nil, nil, 200}, {false, nil, nil, 401}, {false, errors.New("down"), nil, 503}, {true, errors.New("down"), nil, 503}, {true, nil, errors.New("not known"), 401}} {
+		first, failed, lost = tt.first, tt.failed, tt.lost
+		resp := callProven(s, alice, nil, alice.Proof(t, "PUT", "https://public.example/x", ""))
+		if resp.StatusCode != tt.want || (resp.Header.Get("Retry-After") != "") != (tt.want == 503) {
+			t.Errorf("%+v: %d", tt, resp.StatusCode)
+		}
+	}
+}
+
+// Introspection tells which key a token is bound to (RFC 9449 section 6.2), and userinfo does not.
+func TestOpaqueTokensThatAreBound(t *testing.T) {
+	i := issuer.Start(t)
+	alice := issuer.Holder{Key: dpop.NewKey(), Token: "opaque"}
+	bound := fmt.Sprintf(`,"token_type":"DPoP","cnf":{"jkt":%q}`, alice.Key.Thumbprint())
+	for said, want := range map[string]string{
+		bound: "200", `,"token_type":"DPoP"`: "401 dpop invalid_token", "": "401 dpop invalid_token",
+		`,"cnf":{}`: "401 dpop invalid_token", `,"cnf":"x"`: "401 dpop invalid_token", `,"cnf":{"jkt":7}`: "401 dpop invalid_token",
+		strings.Replace(bound, `"}`, `","kid":"x"}`, 1): "401 dpop invalid_token",
+	} {
+		i := issuer.Start(t)
+		introspect(i, "", issuer.Answer(200, `{"active":true,"sub":"u1","aud":"`+issuer.Resource+`"`+said+`}`))
+		s := newServer(t, i, func(c *Config) {
+			introspecting(c)
+			c.DPoP = &DPoP{Required: true}
+		})
+		if got := refusal(t, callProven(s, alice, nil, alice.Proof(t, "POST", issuer.Resource, ""))); got != want {
+			t.Errorf("%s: %s", said, got)
+		}
+	}
+	i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
+	s := newServer(t, i, func(c *Config) { c.DPoP = &DPoP{Required: true} })
+	if got := refusal(t, callProven(s, alice, nil, alice.Proof(t, "POST", issuer.Resource, ""))); got != "401 dpop invalid_token" || i.UserinfoCalls.Load() != 0 {
+		t.Errorf("without introspection: %s, userinfo was asked %d times", got, i.UserinfoCalls.Load())
+	}
+}
+
+// Nonces that replicas share need a secret that nobody guesses.
+func TestShortNonceSecretIsRefused(t *testing.T) {
+	cfg := Config{Resource: mustURL(t, issuer.Resource), Issuer: "https://id.example", DPoP: &DPoP{NonceSecret: []byte("short")}}
+	if err := cfg.Check(); err == nil || strings.Contains(err.Error(), "short") {
+		t.Error(err)
+	}
+}
+
+// BenchmarkProven is BenchmarkMiddleware with a bound token and its proof, which is made outside
+// of what is measured.
+func BenchmarkProven(b *testing.B) {
+	i := issuer.Start(b)
+	s := newServer(b, i, func(c *Config) { c.DPoP = &DPoP{} })
+	alice := i.Bind(b, issuer.Change{})
+	var proofs []string
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(proofs) == 0 {
+			b.StopTimer()
+			for range 1000 {
+				proofs = append(proofs, alice.Proof(b, "POST", issuer.Resource, ""))
+			}
+			b.StartTimer()
+		}
+		var proof string
+		proof, proofs = proofs[0], proofs[1:]
+		if resp := callProven(s, alice, nil, proof); resp.StatusCode != 200 {
+			b.Fatal(resp.StatusCode)
+		}
+	}
+}
