@@ -23,7 +23,8 @@ type found struct{ text, at string }
 type finder struct {
 	t         *testing.T
 	files     *token.FileSet
-	constants map[string]string // by their name
+	constants map[string]string // by their name, and with their package in front
+	room      string            // the package whose constants are noted
 	takes     map[string]int    // which argument of a function is a hint
 	has       map[string]int    // which field of a type is one
 	gives     map[string]bool   // functions whose result is one
@@ -50,6 +51,7 @@ func find(t *testing.T) []found {
 		}
 	}
 	for _, file := range parsed {
+		f.room = file.Name.Name
 		ast.Inspect(file, f.constant)
 		ast.Inspect(file, f.declared)
 	}
@@ -80,7 +82,7 @@ func (f *finder) constant(n ast.Node) bool {
 		for i, name := range spec.Names {
 			if i < len(spec.Values) && !isHint(name.Name) { // a hint is found where it stands
 				if text := f.text(spec.Values[i]); text != unknown {
-					f.constants[name.Name] = text
+					f.constants[name.Name], f.constants[f.room+"."+name.Name] = text, text
 				}
 			}
 		}
@@ -256,7 +258,11 @@ func (f *finder) text(e ast.Expr) string {
 		if nameOf(e) == "SignInAgain" { // the command, as a field of grant.Client
 			return "mcp-login " + unknown
 		}
-		if text, ok := f.constants[nameOf(e)]; ok {
+		name := nameOf(e)
+		if of, ok := e.(*ast.SelectorExpr); ok { // a field may have the name of a constant
+			name = nameOf(of.X) + "." + name
+		}
+		if text, ok := f.constants[name]; ok {
 			return text
 		}
 	case *ast.ParenExpr:
