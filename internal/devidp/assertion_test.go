@@ -32,6 +32,7 @@ func trusting(t *testing.T) (*rig, signer) {
 		c.Clients = append(c.Clients,
 			devidp.Client{ID: "workload", GrantTypes: []string{assertionGrant}},
 			devidp.Client{ID: "agent", Secret: "s3cret", GrantTypes: []string{assertionGrant}},
+			devidp.Client{ID: "employed", Workload: devidp.Workload{Issuer: company}, GrantTypes: machineGrant},
 			devidp.Client{ID: "federated", Workload: devidp.Workload{Issuer: reader, Subject: "spiffe://example.org/app"}, GrantTypes: machineGrant},
 		)
 	}), s

@@ -170,6 +170,7 @@ func TestNonces(t *testing.T) {
 		time.Sleep(4 * time.Minute)
 		send(nonce).wantError(400, "use_dpop_nonce")
 		r.idp.SetFaults(devidp.Faults{NonceStorm: true})
+		send("").wantError(400, "use_dpop_nonce")
 		for range 3 {
 			a := send(nonce)
 			a.wantError(400, "use_dpop_nonce")

@@ -180,8 +180,10 @@ func TestIDJAGsAreRefused(t *testing.T) {
 		t.Errorf("status %d, scope %q", a.status, a.text("scope"))
 	}
 	send(good).wantError(400, "invalid_grant")
-	form := url.Values{"client_id": {"agent"}, "client_assertion_type": {assertionType}, "client_assertion": {jag(map[string]any{"sub": "agent"}, nil)}}
-	r.post(r.idp.Issuer()+"/token", form).wantError(401, "invalid_client")
+	for _, client := range []string{"agent", "employed"} { // it proves nobody
+		form := url.Values{"client_assertion_type": {assertionType}, "client_assertion": {jag(map[string]any{"sub": client}, nil)}, "resource": {resource}}
+		r.machine(form, "", "").wantError(401, "invalid_client")
+	}
 }
 
 // What a client must see by itself: the tokens of a refresh are about somebody else, and
