@@ -48,6 +48,9 @@ type Client struct {
 	Params []string
 	// SignInAgain is the command that hints show for a login that is of no use.
 	SignInAgain string
+	// WithoutRedirect is the grant type that a client without a redirect URI registers for,
+	// "" for the device grant.
+	WithoutRedirect string
 }
 
 // Target is what the requests of one login have in common.
@@ -163,7 +166,7 @@ func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form 
 func withholdRequest(req *http.Request, form url.Values) (release func()) {
 	_, basic, _ := strings.Cut(req.Header.Get("Authorization"), " ")
 	secrets := []string{basic}
-	for _, name := range []string{"code", "code_verifier", "device_code", "assertion", "client_assertion", "client_secret", "refresh_token", "token"} {
+	for _, name := range []string{"code", "code_verifier", "device_code", "assertion", "client_assertion", "client_secret", "refresh_token", "token", "subject_token"} {
 		secrets = append(secrets, form.Get(name))
 	}
 	var releases []func()

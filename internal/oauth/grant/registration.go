@@ -115,7 +115,7 @@ func (c *Client) registrationRequest(server *discovery.ServerMetadata, redirectU
 		grants = []string{typeCode, "refresh_token"}
 	}
 	if redirectURI == "" {
-		grants = append(grants, TypeDevice)
+		grants = append(grants, cmp.Or(c.WithoutRedirect, TypeDevice))
 	}
 	request := map[string]any{
 		"client_name": c.Name, "application_type": "native", "token_endpoint_auth_method": preferredAuthMethod(server),
@@ -255,7 +255,8 @@ type Registration struct {
 	// client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, and
 	// client_secret_basic_plain for Basic without its form-encoding.
 	AuthMethod string `json:"token_endpoint_auth_method,omitzero"`
-	// DeviceGrant tells that the client may use the device grant (RFC 8628).
+	// DeviceGrant tells that the client may use the device grant (RFC 8628), or the other
+	// one that it was registered for without a redirect URI.
 	DeviceGrant bool `json:"device_grant,omitzero"`
 	// ManageURI and ManageToken let the registration be deleted at the server
 	// (RFC 7592); "" where it does not offer that.
