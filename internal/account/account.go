@@ -38,6 +38,11 @@ type Config struct {
 
 	// Identity is the client to be at the provider, with its secret.
 	Identity grant.Identity
+	// Company is the account of the company's provider that vouches for the person, nil
+	// where there is none, and IDToken reads a token that was given in the place of a login
+	// there; nil: a person signs in.
+	Company *Config
+	IDToken func() (grant.Secret, error)
 	// AssumePKCE is that of [oauth.Config].
 	AssumePKCE bool
 	// LoginTimeout bounds one login.
@@ -60,8 +65,9 @@ type Account struct {
 	// OAuth signs in, renews and forgets.
 	OAuth *oauth.Client
 
+	company  *Account // that of Config.Company
 	upstream upstream.Config
-	client   clientName
+	client   *clientName
 	// published tells that the login in progress is in the store, from where logout
 	// takes it.
 	published atomic.Bool
@@ -74,7 +80,7 @@ type Account struct {
 
 // Open puts an account together. Nothing is sent yet. Close it in the end.
 func Open(cfg Config) (*Account, error) {
-	a := &Account{Config: cfg}
+	a := &Account{Config: cfg, client: &clientName{}}
 	if a.ownClient() {
 		a.client.set(programName)
 	}
@@ -95,6 +101,14 @@ func Open(cfg Config) (*Account, error) {
 	}
 	if a.detaches() {
 		oc.StartDetached = a.startDetached
+	}
+	if cfg.Company != nil {
+		company, err := Open(*cfg.Company)
+		if err != nil {
+			return nil, err
+		}
+		a.company, company.client = company, a.client
+		oc.Enterprise = &oauth.Enterprise{Login: company.OAuth, IDToken: cfg.IDToken}
 	}
 	a.OAuth = oauth.New(oc)
 	return a, a.setUpstream()
@@ -165,6 +179,9 @@ func (a *Account) serverPatience() time.Duration {
 func (a *Account) Close() {
 	a.Connection.Commands.Close()
 	a.OAuth.Close()
+	if a.company != nil {
+		a.company.Close()
+	}
 }
 
 // TokenSource says what gives the token in the place of a login, "" for nothing.
@@ -203,6 +220,10 @@ func (a *Account) Token(ctx context.Context) (token grant.Secret, expiry time.Ti
 // leads to is any good, by a real request. One that lets everybody in so far is
 // signed in to if force is set, or it publishes where to sign in.
 func (a *Account) SignIn(ctx context.Context, force bool) error {
+	if a.Key.Grant == oauth.GrantEnterprise {
+		_, err := a.OAuth.SignInAhead(ctx, true)
+		return err
+	}
 	if err := a.Probe(ctx); err != nil {
 		return err
 	}
@@ -264,6 +285,18 @@ func (a *Account) HoldFailed(ctx context.Context) (release func(), still bool) {
 // loginFlags are the words of a login command beside those that name the account.
 func (a *Account) loginFlags() []string { return slices.Concat(a.Settings.Flags(), a.LoginFlags) }
 
+// CompanyLogin is the login at the company's provider that vouches for the person, with an ID
+// token that has not ended. Nobody is asked.
+func (a *Account) CompanyLogin(ctx context.Context) (*oauth.Credential, error) {
+	if a.IDToken != nil {
+		return a.company.OAuth.GivenPerson(ctx, a.IDToken)
+	}
+	return a.company.OAuth.Token(ctx)
+}
+
+// CompanyCommand is what a person runs to sign in there.
+func (a *Account) CompanyCommand() string { return a.company.LoginCommand() }
+
 // LoginCommand is what a person runs to sign in to the account.
 func (a *Account) LoginCommand() string { return a.CommandFor("login") }
 
@@ -281,12 +314,12 @@ func AsAccount(cred oauth.Credential) string {
 }
 
 // Validity says until when cred is of use, and whether that matters.
-func Validity(cred oauth.Credential, now time.Time) string {
+func Validity(key oauth.Key, cred oauth.Credential, now time.Time) string {
 	until := "access token without a known end"
 	if !cred.Expiry.IsZero() {
 		until = "access token valid for " + terminal.Approximately(cred.Expiry.Sub(now))
 	}
-	if cred.RefreshToken.IsZero() {
+	if cred.RefreshToken.IsZero() && key.Enterprise == "" && key.Grant != oauth.GrantClientCredentials {
 		return until + ", then you will be asked again (the provider gave no refresh token)"
 	}
 	return until + ", then renewed without asking"

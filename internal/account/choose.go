@@ -40,6 +40,7 @@ func choose(kept []store.Entry, said Settings, key oauth.Key, purpose Purpose) (
 		case e.ID == key.ID():
 			own, own.Key = e, key // the index may be lost, and the login damaged
 		case e.Key.Server != key.Server || !isLogin(e) || !said.Allows(e):
+		case e.Key.Grant == oauth.GrantEnterprise && key.Grant != oauth.GrantEnterprise: // no login to a server
 		case e.Key.Profile == said.Profile:
 			fits = append(fits, e)
 		case said.Profile == "":
@@ -70,6 +71,8 @@ func (s Settings) Allows(e store.Entry) bool {
 	return (s.ClientID == "" || s.ClientID == k.ClientID) &&
 		(s.Resource == "" || s.Resource == k.Resource) &&
 		(s.Grant == "" || s.Grant == k.Grant) &&
+		(s.Enterprise == "" || s.Enterprise == k.Enterprise) &&
+		(s.EnterpriseClientID == "" || s.EnterpriseClientID == k.EnterpriseClientID) &&
 		(s.Scopes == nil || sameSet(s.Scopes, k.Scopes) || s.noScope() && k.Scopes == nil && len(e.Requested) == 0) &&
 		(len(s.Params) == 0 || sameSet(s.Params, k.Params)) &&
 		(s.Named == "" || s.Named == k.Issuer || discovery.Provider{Issuer: e.Issuer, FoundAt: e.FoundAt}.HasName(s.Named))

@@ -170,6 +170,12 @@ func (h *Handover) Choice(server *url.URL, said Settings) Choice {
 	if h.Settings != nil {
 		c.Settings = *h.Settings
 	}
+	if c.Settings.Grant == oauth.GrantEnterprise { // the login at the company's provider, for that server
+		if company, err := url.Parse(c.Settings.Named); err == nil {
+			c.Server = company
+		}
+		server = c.Server
+	}
 	c.Key = c.Settings.Key(server)
 	c.Key.Issuer = h.KeyIssuer
 	return c

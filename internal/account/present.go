@@ -63,12 +63,16 @@ func (a *Account) printPrompt(ctx context.Context, p oauth.Prompt) {
 		issuer += ", as the metadata of " + foreign.ShortAddress(p.FoundAt) + " calls itself,"
 	}
 	within := terminal.Approximately(rounded(time.Until(p.Deadline)))
+	to := a.Server.Host + " at " + issuer
+	if a.Key.Grant == oauth.GrantEnterprise {
+		to = "your company's provider, " + issuer
+	}
 	if p.UserCode != "" {
 		where, here := "on any device", onlyHere(p.URL)
 		if here {
 			where = "in a browser on this machine"
 		}
-		a.Terminal.Note("to sign in to %s at %s, open this address %s (within %s):", a.Server.Host, issuer, where, within)
+		a.Terminal.Note("to sign in to %s, open this address %s (within %s):", to, where, within)
 		a.Terminal.Address(p.URL)
 		a.Terminal.Note("and enter the code:")
 		a.Terminal.Address(p.UserCode)
@@ -84,9 +88,9 @@ func (a *Account) printPrompt(ctx context.Context, p oauth.Prompt) {
 	case p.Resumed:
 		a.Terminal.Note("%s refuses offline_access, and is asked once more without it. If the browser does not go on by itself, visit:", issuer)
 	case a.Browser.Available():
-		a.Terminal.Note("sign in to %s at %s in the browser (within %s). If none opens, visit:", a.Server.Host, issuer, within)
+		a.Terminal.Note("sign in to %s in the browser (within %s). If none opens, visit:", to, within)
 	default:
-		a.Terminal.Note("to sign in to %s at %s, open this address in a browser (within %s):", a.Server.Host, issuer, within)
+		a.Terminal.Note("to sign in to %s, open this address in a browser (within %s):", to, within)
 	}
 	a.Terminal.Address(a.address(p))
 	if p.Within > 0 && a.address(p) == p.URL {

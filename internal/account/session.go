@@ -12,6 +12,7 @@ import (
 	"mcp-login/internal/bridge/protover"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/jsonrpc"
+	"mcp-login/internal/oauth"
 )
 
 // programName is what mcp-login calls itself as an MCP client.
@@ -155,6 +156,10 @@ func (a *Account) Initialize(ctx context.Context) (jsonrpc.Message, error) {
 
 // Probe proves that the server accepts us, signing in on the way if it asks.
 func (a *Account) Probe(ctx context.Context) error {
+	if a.Key.Grant == oauth.GrantEnterprise { // no MCP server
+		_, err := a.OAuth.Token(ctx)
+		return err
+	}
 	answer, err := a.Initialize(ctx)
 	if err != nil {
 		return a.remoteError(err)

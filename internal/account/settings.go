@@ -22,6 +22,9 @@ type Settings struct {
 	Scopes   []string `json:"scopes,omitzero"`
 	Grant    string   `json:"grant_type,omitzero"`
 	Params   []string `json:"request_parameters,omitzero"`
+	// Enterprise and EnterpriseClientID are those of oauth.Key as well.
+	Enterprise         string `json:"enterprise,omitzero"`
+	EnterpriseClientID string `json:"enterprise_client_id,omitzero"`
 	// IssuerChoice is about the provider. Named makes another account unless one is
 	// kept that signed in there anyway.
 	discovery.IssuerChoice `json:"issuer,omitzero"`
@@ -33,10 +36,23 @@ type Settings struct {
 
 // Key names the account of server that s makes.
 func (s Settings) Key(server *url.URL) oauth.Key {
-	return oauth.Key{
+	key := oauth.Key{
 		Server: server.String(), Profile: s.Profile, ClientID: s.ClientID, Resource: s.Resource,
 		Scopes: s.Scopes, Grant: s.Grant, Issuer: s.Named, Params: s.Params,
+		Enterprise: s.Enterprise, EnterpriseClientID: s.EnterpriseClientID,
 	}
+	if s.Grant == oauth.GrantEnterprise {
+		key.Issuer = "" // it is the Server
+	}
+	return key
+}
+
+// Company returns what s says about the login at the company's provider: who signs in, as
+// which client, and how the answer comes.
+func (s Settings) Company() Settings {
+	c := Settings{Profile: s.Profile, ClientID: s.EnterpriseClientID, Grant: oauth.GrantEnterprise, Client: s.Client, Choices: s.Choices}
+	c.Named, c.TokenEndpoint, c.IDToken = s.Enterprise, "", false
+	return c
 }
 
 // For returns s for the account of key: what makes the account is taken from key, and
@@ -44,6 +60,10 @@ func (s Settings) Key(server *url.URL) oauth.Key {
 func (s Settings) For(key oauth.Key) Settings {
 	s.Profile, s.ClientID, s.Resource = key.Profile, key.ClientID, key.Resource
 	s.Scopes, s.Grant, s.Params = key.Scopes, key.Grant, key.Params
+	s.Enterprise, s.EnterpriseClientID = key.Enterprise, key.EnterpriseClientID
+	if key.Grant == oauth.GrantEnterprise {
+		s.Named, s.OnlyListed = key.Server, false
+	}
 	if s.Named == "" {
 		s.Named, s.OnlyListed = key.Issuer, false
 	}

@@ -12,6 +12,7 @@ import (
 
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hosts"
+	"mcp-login/internal/oauth"
 	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
@@ -94,6 +95,9 @@ func (a *app) keptLogins(cmd *cobra.Command) []store.Entry {
 func (a *app) keptServers(cmd *cobra.Command) []string {
 	about := map[string][]string{}
 	for _, e := range a.keptLogins(cmd) {
+		if e.Key.Grant == oauth.GrantEnterprise { // no server
+			continue
+		}
 		about[e.Key.Server] = append(about[e.Key.Server], e.Account)
 	}
 	return offers(about)

@@ -12,7 +12,7 @@ import (
 )
 
 // secretNames are the variables that hold secrets of ours.
-var secretNames = []string{clientSecretName, account.TokenVariable, "MCP_LOGIN_PASSPHRASE"}
+var secretNames = []string{clientSecretName, enterpriseSecretName, account.TokenVariable, "MCP_LOGIN_PASSPHRASE"}
 
 // ordinaryNames are variables that other programs need and that hold no secret,
 // even where a header names them.

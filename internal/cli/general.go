@@ -82,7 +82,7 @@ func (a *app) refuseServerFlags(f *pflag.FlagSet, also ...string) (err error) {
 			err = usageError{hint.With(fmt.Errorf("--%s is for one server, and this is about all of them", flag.Name), "add the URL of the server")}
 		}
 	})
-	for _, name := range []string{account.TokenVariable, clientSecretName, "MCP_LOGIN_CLIENT_CERT"} {
+	for _, name := range []string{account.TokenVariable, clientSecretName, enterpriseSecretName, "MCP_LOGIN_CLIENT_CERT"} {
 		if err == nil && a.getenv(name) != "" {
 			a.term.Note("%s is for one server, and is not used for all of them", name)
 		}

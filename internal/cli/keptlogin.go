@@ -15,6 +15,9 @@ func (o options) forThisServer(e store.Entry) options {
 	if e.Key.ClientID != o.ClientID {
 		o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
 	}
+	if e.Key.Enterprise != o.Enterprise || e.Key.EnterpriseClientID != o.EnterpriseClientID {
+		o.enterpriseSecretFile, o.idTokenFile = "", ""
+	}
 	o.Client, o.Choices = "", oauth.Choices{} // those that are kept with the login hold
 	o.use(e)
 	return o
@@ -72,6 +75,7 @@ func (o *options) connectionWords() (words []string) {
 	}
 	add("client-secret-file", o.clientSecretFile)
 	add("client-key", o.clientKey)
+	words = append(words, o.companyWords()...)
 	var headers []string
 	for _, line := range o.headers {
 		headers = append(headers, header.Placeholder(line))

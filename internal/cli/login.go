@@ -21,10 +21,15 @@ func newLogin(a *app) *cobra.Command {
 		Short: "Sign in to a server now and keep the login",
 		Long: "login signs in to a server, unless a kept login still works, and proves the result with\na real request. MCP clients that use mcp-login with the same URL then start signed in.\n" +
 			"A server that lets everybody in so far, and wants a sign-in for some of its tools, is signed\n" +
-			"in to if it publishes protected-resource metadata (RFC 9728), or with --force.",
+			"in to if it publishes protected-resource metadata (RFC 9728), or with --force.\n" +
+			"With --enterprise and without a URL it signs in at the company's provider alone.",
 		Example: "  $ mcp-login login https://example.com/mcp",
-		Args:    a.serverArgument,
+		Args:    a.serverOrCompany,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				company, address := o.aboutCompany()
+				return a.login(cmd.Context(), company, address, again, force, asJSON)
+			}
 			if detached {
 				return a.detachedLogin(cmd.Context(), o, args[0])
 			}
@@ -110,7 +115,7 @@ func (a *app) login(ctx context.Context, o options, raw string, again, force, as
 	}
 	a.term.Print("%s to %s%s", verb, acc.Server, account.AsAccount(cred))
 	a.term.Print("kept in %s", acc.Store.Describe(acc.Key))
-	a.term.Print("%s", account.Validity(cred, time.Now()))
+	a.term.Print("%s", account.Validity(acc.Key, cred, time.Now()))
 	return nil
 }
 

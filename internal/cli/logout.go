@@ -31,10 +31,13 @@ func newLogout(a *app) *cobra.Command {
 			if all && len(args) == 0 {
 				return nil
 			}
-			return a.serverArgument(cmd, args)
+			return a.serverOrCompany(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			with.quiet = asJSON
+			if len(args) == 0 && !all {
+				return a.logoutCompany(cmd.Context(), o, with)
+			}
 			if len(args) == 0 {
 				if err := a.refuseServerFlags(cmd.Flags()); err != nil {
 					return err

@@ -48,28 +48,41 @@ func (a *app) open(ctx context.Context, o options, raw string, purpose account.P
 	if err != nil {
 		return nil, err
 	}
+	given := o
 	o.Settings = choice.Settings
 	c := account.Config{
 		Choice: choice, Purpose: purpose, Store: st, Log: log, Terminal: a.term, Lines: a.lines, Version: a.version, Browser: a.browser(o),
 		AssumePKCE: o.assumePKCE, LoginTimeout: o.timeout, CallbackBind: o.callbackBind, SuccessURL: o.successURL, LoginFlags: o.connectionWords(),
 	}
-	if o.secretOfAnotherClient(a.variables(o)) {
-		log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, else of that of --client-id, and is not used for this one", "client_id", o.ClientID)
-	}
-	if c.Identity, err = o.identity(a.variables(o)); err != nil {
-		return nil, err
-	}
-	if c.Connection, err = a.connection(&o, log); err != nil {
+	if err := a.identify(&c, &o); err != nil {
 		return nil, err
 	}
 	if a.handover == nil && !o.noDetach && a.env != nil {
 		c.Detach = &account.Detach{Args: a.args, Secrets: a.env.secrets, Pipes: a.files.pipes}
 	}
+	if c.Company, err = a.company(ctx, st, given, c); err != nil {
+		return nil, err
+	}
+	c.IDToken = o.readIDToken()
 	acc, err := account.Open(c)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return acc, nil
+}
+
+// identify fills in who mcp-login is at the provider, and how the server is reached.
+func (a *app) identify(c *account.Config, o *options) (err error) {
+	if c.Settings.Grant == oauth.GrantEnterprise {
+		return a.asCompany(c, *o)
+	}
+	if o.secretOfAnotherClient(a.variables(*o)) {
+		c.Log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, else of that of --client-id, and is not used for this one", "client_id", o.ClientID)
+	}
+	if c.Identity, err = o.identity(a.variables(*o)); err == nil {
+		c.Connection, err = a.connection(o, c.Log)
+	}
+	return err
 }
 
 // browser is how a browser is opened.

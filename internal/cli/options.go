@@ -48,6 +48,7 @@ type options struct {
 	// The client at the provider.
 	clientSecretFile, clientKey           string
 	clientInfo                            string
+	enterpriseSecretFile, idTokenFile     string // of the client at the company's provider
 	clientName, clientURI, clientMetadata string // become Settings.Client
 	givenClientID                         string // Settings.ClientID before it is that of a kept login
 
@@ -103,6 +104,7 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) (genera
 	f.StringVar(&o.clientURI, "client-uri", "", "home page to register this client with")
 	f.StringVar(&o.clientMetadata, "client-metadata", "", "what else to register this client with (RFC 7591), as JSON or @FILE")
 	f.BoolVar(&o.clientCredentials, "client-credentials", false, "sign in as the client itself, without a person")
+	o.registerCompany(f)
 	f.StringVar(&o.TokenEndpoint, "token-endpoint", "", "token endpoint for --client-credentials, for providers that publish no metadata")
 	f.StringVar(&o.Resource, "resource", "", "resource to ask a token for, instead of the one the server names; none leaves it out")
 	f.BoolVar(&o.noResource, "no-resource", false, "the same as --resource none")
@@ -160,7 +162,7 @@ func (o *options) resolve(f *pflag.FlagSet) (err error) {
 	if o.clientCredentials {
 		o.Grant = oauth.GrantClientCredentials
 	}
-	return nil
+	return o.resolveCompany()
 }
 
 // check refuses flags that make no sense, before anything is opened.
@@ -194,6 +196,8 @@ func (o *options) check() error {
 		return usageError{hint.With(errors.New("--token-endpoint without --client-credentials"), "add --client-credentials, or leave it out: a person's login needs the provider's metadata")}
 	case o.Grant == oauth.GrantClientCredentials && o.Device:
 		return usageError{errors.New("--client-credentials needs no person, and --device asks one")}
+	case o.Enterprise != "" && (o.Grant == oauth.GrantClientCredentials || o.IDToken):
+		return usageError{errors.New("--enterprise signs a person in to the server by an assertion: --client-credentials and --id-token do not go with it")}
 	case o.Device && o.noBrowser:
 		o.noBrowser = false // --device opens none here either
 	}

@@ -33,6 +33,8 @@ func newStatus(a *app) *cobra.Command {
 			server := ""
 			if len(args) == 1 {
 				server = args[0]
+			} else if o.Enterprise != "" {
+				o, server = o.aboutCompany()
 			} else if err := a.refuseServerFlags(cmd.Flags(), "profile"); err != nil {
 				return err
 			}
@@ -65,7 +67,12 @@ type loginRow struct {
 	RequestedScopes []string `json:"requested_scopes"`
 	Scopes          []string `json:"scopes"`
 	// Flags set the account apart from others of its server, in the words of a shell.
-	Flags       string     `json:"flags,omitzero"`
+	Flags string `json:"flags,omitzero"`
+	// Enterprise is the company's provider that vouches for the person at this server. Where
+	// the login is the one there, Server is its issuer, and UsedBy are such servers.
+	Enterprise string   `json:"enterprise,omitzero"`
+	UsedBy     []string `json:"used_by,omitzero"`
+
 	Store       string     `json:"store"`
 	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
 	LastUsedAt  *time.Time `json:"last_used_at,omitzero"`
@@ -106,12 +113,13 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		}
 		wanted, said.Key = server.String(), o.Key(server)
 	}
-	failure := ""
+	failure, kept := "", slices.Clone(entries)
 	entries = slices.DeleteFunc(entries, func(e store.Entry) bool {
-		if wanted != "" && (e.Key.Server != wanted || !asked.Allows(e)) || o.Profile != "" && e.Key.Profile != o.Profile {
+		if wanted != "" && (e.Key.Server != wanted || !asked.Allows(e) || asked.Grant != e.Key.Grant && e.Key.Grant == oauth.GrantEnterprise) || o.Profile != "" && e.Key.Profile != o.Profile {
 			return true
 		}
 		r := row(e, time.Now())
+		r.UsedBy = usedBy(kept, e)
 		if p, ok, err := st.Pending(ctx, e.Key); err == nil && ok {
 			if p.LocalURL != "" && p.UserCode == "" && p.Here && a.browser(o).Local() {
 				p.URL = p.LocalURL
@@ -154,7 +162,13 @@ func row(e store.Entry, now time.Time) loginRow {
 		ClientID: e.ClientID, Resource: e.Resource, RequestedScopes: append([]string{}, e.Requested...), Scopes: append([]string{}, e.Scopes...),
 		Flags: strings.Join(account.Flags(e), " "), Store: string(e.Store), Refreshable: e.Refreshable,
 		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.HasToken,
-		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry),
+		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry), Enterprise: e.Key.Enterprise,
+	}
+	if e.Key.Enterprise != "" { // which renews it
+		r.Refreshable = true
+	}
+	if e.Key.Grant == oauth.GrantEnterprise {
+		r.IssuerNamed, r.Resource = "", e.Key.Server
 	}
 	if r.Problem == "" && !e.HasToken && e.LastError != "" {
 		r.Problem = "the last sign-in failed: " + e.LastError
@@ -186,6 +200,9 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 	}
 	a.term.Table([]string{"SERVER", "ACCOUNT", "ISSUER", "CLIENT", "RESOURCE", "SCOPES", "ACCESS TOKEN", "STORE", "USED", "CHECK", "FLAGS"}, rows)
 	for _, r := range report.Logins {
+		if r.UsedBy != nil {
+			a.term.Note("%s: the login at the company's provider, used for %s", r.Server, cmp.Or(foreign.Line(strings.Join(r.UsedBy, ", ")), "no server yet"))
+		}
 		if r.IssuerNamed != "" {
 			a.term.Note("%s: signs in at %s, which was named with --issuer, whatever the server lists", r.Server, foreign.ShortAddress(r.IssuerNamed))
 		}

@@ -79,6 +79,8 @@ const (
 	Warned  Outcome = "warn"
 	Failed  Outcome = "fail"
 	Skipped Outcome = "skip"
+	// absent is that of a check that the account has no use for, which is not shown.
+	absent Outcome = ""
 )
 
 // Finding is what came of one check. Its texts are filtered for people.
@@ -199,6 +201,7 @@ var serverChecks = []check{
 	{"provider", (*examination).providerMetadata, needsCredential},
 	{"registration", (*examination).registration, needsProvider},
 	{"PKCE", (*examination).pkce, needsProvider},
+	{"enterprise", (*examination).enterprise, nil},
 	{"kept login", (*examination).login, needsCredential},
 	{"client", (*examination).client, needsProvider},
 	{"resource", (*examination).resourceAccepted, needsProvider},
@@ -223,7 +226,10 @@ func Examine(ctx context.Context, s Subject) iter.Seq[Finding] {
 		x := &examination{Subject: s}
 		defer x.close()
 		for _, c := range s.checks() {
-			if ctx.Err() != nil || !yield(x.run(ctx, c)) {
+			if ctx.Err() != nil {
+				return
+			}
+			if f := x.run(ctx, c); f.Outcome != absent && !yield(f) {
 				return
 			}
 		}

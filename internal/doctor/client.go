@@ -42,6 +42,8 @@ func (x *examination) client(ctx context.Context) Finding {
 	switch {
 	case x.Settings.Grant == oauth.GrantClientCredentials:
 		return x.clientCredentials(i)
+	case x.Settings.Enterprise != "":
+		return x.assertion(i)
 	case i.ByDevice:
 		return x.deviceClient(i)
 	}
@@ -169,6 +171,8 @@ func (x *examination) resourceAccepted(context.Context) Finding {
 		return skipped("can be asked about when a client is registered")
 	case x.clientCheck.ByDevice && x.clientCheck.Granted == nil:
 		return skipped("the provider judges it when somebody signs in with a code")
+	case x.Settings.Enterprise != "":
+		return skipped("%s judges it", x.Settings.Enterprise)
 	case r.Status == 0, r.ClientRefused(), x.wrongType:
 		return skipped("the client is not accepted")
 	case r.RedirectRefused():

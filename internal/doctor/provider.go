@@ -123,6 +123,8 @@ func (x *examination) registration(context.Context) Finding {
 		return passed("by the client ID metadata document %s", x.Settings.MetadataURL)
 	case m.RegistrationEndpoint != "":
 		return passed("dynamic (RFC 7591)")
+	case x.Settings.Enterprise != "":
+		return failed("register a client there that may use assertions (RFC 7523) and give its id with --client-id", "%s registers no clients by itself", m.Issuer)
 	}
 	return failed("register a native application there with the redirect URI "+x.redirectURI()+" and give its id with --client-id", "%s registers no clients by itself", x.provider.Issuer)
 }
@@ -145,6 +147,8 @@ func (x *examination) redirectURI() string {
 
 func (x *examination) pkce(context.Context) Finding {
 	switch {
+	case x.Settings.Enterprise != "":
+		return skipped("nobody signs in at %s", x.provider.Issuer)
 	case slices.Contains(x.provider.CodeChallengeMethods, "S256"):
 		return passed("S256")
 	case x.provider.SilentOnPKCE():

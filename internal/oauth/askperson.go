@@ -124,6 +124,11 @@ func (c *Client) changeAsks(ctx context.Context, f func(AskState) AskState) erro
 // PersonActed keeps that a person at a terminal has done something about the server:
 // what was in vain so far counts no more.
 func (c *Client) PersonActed(ctx context.Context) error {
+	if c.cfg.Enterprise != nil {
+		if err := c.cfg.Enterprise.Login.PersonActed(ctx); err != nil {
+			return err
+		}
+	}
 	return c.changeAsks(ctx, func(s AskState) AskState { return s.Acted(time.Now()) })
 }
 

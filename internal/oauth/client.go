@@ -146,6 +146,9 @@ type Config struct {
 	discovery.IssuerChoice
 	// LoginFlags are further words of the command that hints show, for a shell.
 	LoginFlags []string
+	// Enterprise is the company's provider that vouches for the person, nil where people
+	// sign in at the server's own provider.
+	Enterprise *Enterprise
 	// Choices are the remaining flags; what is not set is taken from the stored
 	// login (Choices.Over).
 	Choices
@@ -210,6 +213,9 @@ func New(cfg Config) *Client {
 		HTTP: cfg.HTTP, MutualTLS: cfg.MutualTLS, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
 		SignInAgain: c.command("login", "--again"),
 	}
+	if cfg.Enterprise != nil {
+		c.grants.WithoutRedirect = grant.TypeJWTBearer
+	}
 	return c
 }
 
@@ -249,10 +255,13 @@ func (c *Client) InUse() (cred Credential, loaded bool) {
 func (c *Client) CurrentPrompt() (Prompt, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.prompt == nil {
-		return Prompt{}, false
+	switch {
+	case c.prompt != nil:
+		return *c.prompt, true
+	case c.cfg.Enterprise != nil:
+		return c.cfg.Enterprise.Login.CurrentPrompt()
 	}
-	return *c.prompt, true
+	return Prompt{}, false
 }
 
 // BrowserURL is discovery.Guard.BrowserURL of Config.Guard.
@@ -289,7 +298,9 @@ func (c *Client) Bearer(cred *Credential) grant.Secret {
 	return cred.AccessToken
 }
 
-func (c *Client) presentsIDToken(cred *Credential) bool { return c.cfg.IDToken || cred.Choices.IDToken }
+func (c *Client) presentsIDToken(cred *Credential) bool {
+	return c.cfg.IDToken || cred.Choices.IDToken || c.isCompany()
+}
 
 func (c *Client) usable(cred *Credential) bool { return !c.Bearer(cred).IsZero() }
 

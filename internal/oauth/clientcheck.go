@@ -60,6 +60,8 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 		check.Granted = err
 	case c.cfg.Key.Grant == GrantClientCredentials:
 		check.Granted = l.asClient(ctx)
+	case c.cfg.Enterprise != nil:
+		check.Granted = l.asPerson(ctx)
 	case check.ByDevice:
 		if _, check.Granted = c.usesDevice(&found.Server, previous); check.Granted == nil {
 			_, check.Granted = c.grants.AuthorizeDevice(ctx, l.target(found.Server.DeviceEndpoint))

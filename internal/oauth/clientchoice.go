@@ -54,6 +54,8 @@ func (l *login) register(ctx context.Context, redirectURI string) (grant.Registr
 	}
 	where := "with the redirect URI " + withoutPort(redirectURI) + " (any port) or " + redirectURI
 	switch {
+	case l.cfg.Enterprise != nil:
+		where = "with the grant " + grant.TypeJWTBearer
 	case redirectURI == "":
 		where = "with the device grant"
 	case strings.HasPrefix(redirectURI, "https:"):

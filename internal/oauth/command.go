@@ -19,7 +19,10 @@ func Command(verb string, key Key, issuer, accepted string, flags ...string) str
 	if u, err := url.Parse(key.Server); err == nil && u.Scheme == "http" && !origin.Loopback(u.Hostname()) {
 		words = append(words, "--allow-http")
 	}
-	for _, word := range append(flags, key.Server) {
+	if key.Grant != GrantEnterprise { // AccountFlags has it
+		flags = append(flags, key.Server)
+	}
+	for _, word := range flags {
 		words = append(words, hint.Quote(word))
 	}
 	return strings.Join(words, " ")
@@ -28,11 +31,18 @@ func Command(verb string, key Key, issuer, accepted string, flags ...string) str
 // AccountFlags are the words of Command that name the account among those of its
 // server, nil for the one that needs none.
 func AccountFlags(key Key, issuer, accepted string) (words []string) {
+	enterprise, enterpriseClient := key.Enterprise, key.EnterpriseClientID
+	if key.Grant == GrantEnterprise {
+		enterprise, enterpriseClient = key.Server, key.ClientID
+		key.ClientID, key.Issuer, issuer, accepted = "", "", "", ""
+	}
 	for _, flag := range []struct{ name, value string }{
 		{"--profile", key.Profile},
 		{"--client-id", key.ClientID},
 		{"--issuer", cmp.Or(key.Issuer, issuer)},
 		{"--accept-issuer", accepted},
+		{"--enterprise", enterprise},
+		{"--enterprise-client-id", enterpriseClient},
 	} {
 		if flag.value != "" {
 			words = append(words, flag.name, hint.Quote(flag.value))

@@ -29,8 +29,9 @@ type Key struct {
 	// Scopes are the scopes asked for by the person, nil when the server's
 	// challenge and metadata decide, NoScopes for none.
 	Scopes []string `json:"scopes,omitempty"`
-	// Grant is the grant type where it is not the person's login:
-	// "client_credentials" (RFC 6749, section 4.4), else "".
+	// Grant is the grant type where it is not the person's login to a server:
+	// "client_credentials" (RFC 6749, section 4.4), or GrantEnterprise, where Server is
+	// a company's provider; else "".
 	Grant string `json:"grant_type,omitzero"`
 	// Issuer is the authorization server that the person named, "" when the
 	// server's metadata decides.
@@ -38,6 +39,11 @@ type Key struct {
 	// Params are further parameters of the authorization request that the
 	// person chose, as "name=value".
 	Params []string `json:"request_parameters,omitempty"`
+	// Enterprise is the company's provider that vouches for the person, as CanonicalIssuer
+	// returns it, and EnterpriseClientID the client there that the person named; "" where
+	// people sign in at the server's own provider.
+	Enterprise         string `json:"enterprise,omitzero"`
+	EnterpriseClientID string `json:"enterprise_client_id,omitzero"`
 }
 
 // NoScopes stand in Key.Scopes where none are asked for: one that is none, since an
@@ -63,6 +69,9 @@ func (k Key) ID() string {
 	if len(k.Params) > 0 {
 		parts = append(parts, "request parameters")
 		parts = append(parts, slices.Sorted(slices.Values(k.Params))...)
+	}
+	if k.Enterprise != "" {
+		parts = append(parts, "enterprise provider", k.Enterprise, k.EnterpriseClientID)
 	}
 	for _, part := range parts {
 		h.Write([]byte(strconv.Itoa(len(part)) + ":" + part))

@@ -77,7 +77,12 @@ func (why renewal) loginRequest() LoginRequest {
 
 // StopAsking makes sure that no login begins from now on, neither here nor in another
 // process: who wanted one has ended. One that is under way goes on until Close.
-func (c *Client) StopAsking() { c.stopAsking() }
+func (c *Client) StopAsking() {
+	c.stopAsking()
+	if c.cfg.Enterprise != nil {
+		c.cfg.Enterprise.Login.StopAsking()
+	}
+}
 
 // shutdownTime is how long hosts take to end all their processes, one after the other.
 const shutdownTime = 2 * time.Second

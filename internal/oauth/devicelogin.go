@@ -79,6 +79,9 @@ func (l *login) byDevice(ctx context.Context) error {
 		}
 		return err
 	}
+	if err := l.checkPerson(token, t); err != nil {
+		return err
+	}
 	l.next.apply(token, t, time.Now())
 	l.signedIn(ctx)
 	return nil

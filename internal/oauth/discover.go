@@ -14,6 +14,9 @@ import (
 // resource's own metadata is read each time; the metadata of an issuer
 // that was read a short time ago, in a login that did not fail, is not.
 func (c *Client) discover(ctx context.Context, previous *Credential, why renewal) (discovery.Result, error) {
+	if c.isCompany() {
+		return c.discoverCompany(ctx)
+	}
 	cached := previous.Metadata
 	if age := time.Since(previous.MetadataAt); age < 0 || age > metadataLifetime || !previous.Attempt.Ended.IsZero() {
 		cached = discovery.ServerMetadata{}

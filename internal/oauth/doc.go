@@ -32,6 +32,11 @@
 //     that the login succeeded (login.go). What is kept: credential.go, choices.go, and of
 //     one that failed attempt.go.
 //
+// With [Config.Enterprise] a person signs in at the company's provider instead, by the same
+// steps and once for all servers. Its ID token is exchanged there for an assertion, which is
+// presented to the authorization server of step 5 (enterprise.go; RFC 8693, RFC 7523, MCP
+// extension Enterprise-Managed Authorization).
+//
 // [Client.Transport] hides all of this behind an http.RoundTripper that replays the
 // refused request once (transport.go). [Client] holds it together (client.go),
 // [Client.Logout] ends a login (revoke.go), and [Client.CheckClient] is for doctor

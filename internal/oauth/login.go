@@ -295,6 +295,9 @@ func (l *login) exchange(ctx context.Context, t *grant.Target, answer url.Values
 	if err != nil {
 		return err
 	}
+	if err := l.checkPerson(token, t); err != nil {
+		return err
+	}
 	l.next.apply(token, t, time.Now())
 	if !t.Consent && l.next.RefreshToken.IsZero() {
 		l.next.Consents = 0 // without prompt=consent there was no refresh token: send it again

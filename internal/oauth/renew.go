@@ -118,6 +118,9 @@ const maxDetached = 2
 // renewOnce is one renewal: with what is stored if that is enough, else with
 // the person, in this process or in the one that StartDetached starts.
 func (c *Client) renewOnce(ctx context.Context, why renewal) (*Credential, error) {
+	if c.cfg.Enterprise != nil {
+		return c.throughCompany(ctx, why)
+	}
 	for try := range maxDetached {
 		began := time.Now()
 		if try > 0 {
@@ -214,6 +217,9 @@ func (c *Client) spendRefreshToken(ctx context.Context, cred *Credential, why re
 			c.save(ctx, renewed)
 		}
 		return nil, false, err // nothing is lost: the refresh token stays
+	case errors.Is(err, errOtherPerson):
+		c.forgetRefused(ctx, cred, err)
+		return nil, false, err
 	}
 	if newer, found := c.replaced(ctx, cred); found {
 		// A sibling that could not lock was quicker: its answer counts.
@@ -304,6 +310,12 @@ func (c *Client) forgetRefused(ctx context.Context, cred *Credential, err error)
 	c.log.Debug("the refresh token no longer works", "error", err)
 	left, attempt := *cred, cred.Attempt
 	left.RefreshToken, left.Attempt = grant.Secret{}, attempt.voided()
+	if c.isCompany() {
+		left.IDToken = grant.Secret{} // the provider has ended the login that it is of
+		c.mu.Lock()
+		c.cred = &left
+		c.mu.Unlock()
+	}
 	var refused *grant.Error
 	if errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && left.Registration.Dynamic {
 		left.Registration.Doubted = true
@@ -339,7 +351,13 @@ func (c *Client) refresh(ctx context.Context, cred *Credential) (*Credential, er
 		renewed.Unanswered = time.Now()
 	}
 	if err == nil {
+		err = c.samePerson(cred, token)
+	}
+	if err == nil {
 		renewed.apply(token, t, time.Now())
+		if c.isCompany() {
+			renewed.IDToken = token.IDToken // without one only a person gets another
+		}
 	}
 	return &renewed, err
 }

@@ -82,6 +82,9 @@ func (l *login) scopes() []string {
 		earlier = l.previous.RequestedScopes
 	}
 	scopes := server.SelectScopes(chosen, l.why.challenge.Scopes(), l.found.ScopesSupported, earlier)
+	if l.isCompany() {
+		scopes = companyScopes()
+	}
 	if l.previous.WithoutOffline && same && chosen == nil {
 		scopes = withoutOffline(scopes)
 	}

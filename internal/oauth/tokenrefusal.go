@@ -162,7 +162,7 @@ func (c *Client) withoutAsking(ctx context.Context, cred *Credential, r refusal,
 		return &stored, nil
 	}
 	if tried || why.failed == "" || r.kind != unauthorized && !c.doubt(cred, r) {
-		if err == nil && stored.RefreshToken.IsZero() && c.cfg.Key.Grant != GrantClientCredentials {
+		if err == nil && stored.RefreshToken.IsZero() && !c.withoutRefreshToken() {
 			return nil, ErrLoginRequired
 		}
 		return nil, errNotRenewed

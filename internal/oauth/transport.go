@@ -166,7 +166,7 @@ func (c *Client) current(ctx context.Context) (cred *Credential, early, err erro
 	if cred, err = c.load(ctx); err != nil || c.fresh(cred) {
 		return cred, nil, err
 	}
-	if cred.RefreshToken.IsZero() && (c.cfg.Key.Grant != GrantClientCredentials || !cred.HasToken()) {
+	if cred.RefreshToken.IsZero() && (!c.withoutRefreshToken() || !cred.HasToken()) {
 		return cred, nil, nil
 	}
 	renewed, err := c.renew(ctx, renewal{failed: hashOf(c.Bearer(cred)), quiet: true})

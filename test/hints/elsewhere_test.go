@@ -2,7 +2,22 @@ package hints
 
 // elsewhere are the hints that tests of other packages run, as folder and name.
 var elsewhere = map[string]string{
-	"build it with go1.26.9 or newer": "internal/build: TestAnOldGoIsMendedByTheChannel",
-	"to update it: …":                 "internal/build: TestAnOldGoIsMendedByTheChannel",
-	"to update it, run: …":            "test/script: TestVersionCheckWithoutAnAddress", // in a clone, from its publisher
+	", with the scopes …; or choose others with --scope":                         "internal/oauth: TestEnterprisePolicyRefuses",
+	"add --enterprise https://id.example.com, the issuer of that provider":       "test/script: TestEnterpriseMistakes",
+	"add --enterprise-client-id":                                                 "test/script: TestEnterpriseMistakes",
+	"ask the administrator of … to let the client … use … at … for this account": "test/script: TestEnterprisePolicyThroughTheBinary",
+	"ask the administrator of … whether the client … may exchange ID tokens for ID-JAGs there (RFC 8693, Enterprise-Managed Authorization)": "internal/oauth: TestEnterprisePolicyRefuses",
+	"ask whoever runs … whether it trusts …, and the administrator of that one whether it knows that the client is … there":                 "test/script: TestEnterpriseOtherAssertions",
+	"give one that … has issued to the client … a short time ago":                                                                           "internal/oauth: TestEnterpriseGivenIDToken",
+	"leave out --accept-issuer: with --enterprise a provider has to have its own name":                                                      "internal/oauth: TestEnterpriseAudienceIsTheProvidersOwnName",
+	"mcp-login … (CompanyCommand)": "test/script: TestEnterpriseMistakes",
+	"nothing was sent on, and the login here has ended; tell the provider's administrator, and sign in again: mcp-login … (samePerson)": "internal/oauth: TestEnterpriseRefusesAnotherPerson",
+	"nothing was sent on; this is a fault of …: tell its administrator":                                                                 "internal/oauth: TestEnterpriseTakesOnlyIDJAGs",
+	"register a client there that may use assertions (RFC 7523) and give its id with --client-id":                                       "test/script: TestEnterpriseMistakes",
+	"sign in there again, run: mcp-login …; or …":                                                                                       "internal/oauth: TestEnterprisePolicyRefuses",
+	"this is a fault of the provider: tell its administrator":                                                                           "internal/oauth: TestEnterpriseSignInNeedsItsIDToken",
+	"write it as --enterprise https://id.example.com, the issuer of the company's provider":                                             "test/script: TestEnterpriseMistakes",
+	"build it with go1.26.9 or newer":                                                                                                   "internal/build: TestAnOldGoIsMendedByTheChannel",
+	"to update it: …":                                                                                                                   "internal/build: TestAnOldGoIsMendedByTheChannel",
+	"to update it, run: …":                                                                                                              "test/script: TestVersionCheckWithoutAnAddress", // in a clone, from its publisher
 }
