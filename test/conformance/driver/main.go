@@ -55,6 +55,10 @@ type scenario struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
 	PrivateKey   string `json:"private_key_pem"`
+	// The company's provider.
+	Company         string `json:"idp_issuer"`
+	CompanyClientID string `json:"idp_client_id"`
+	IDToken         string `json:"idp_id_token"`
 }
 
 // args are the flags that the scenario's own data demands.
@@ -62,6 +66,12 @@ func (s scenario) args(name, dir string) ([]string, error) {
 	switch {
 	case name == "auth/basic-cimd":
 		return []string{"--client-metadata-url", metadataDocument}, nil
+	case name == "auth/enterprise-managed-authorization":
+		token := filepath.Join(dir, "id_token")
+		if err := os.WriteFile(token, []byte(s.IDToken), 0o600); err != nil {
+			return nil, fmt.Errorf("write the scenario's ID token: %w", err)
+		}
+		return []string{"--enterprise", s.Company, "--enterprise-client-id", s.CompanyClientID, "--enterprise-id-token-file", token}, nil
 	case !strings.HasPrefix(name, "auth/client-credentials-"):
 		return nil, nil
 	case s.PrivateKey == "":
