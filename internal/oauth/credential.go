@@ -70,7 +70,7 @@ func (k Key) ID() string {
 		parts = append(parts, "request parameters")
 		parts = append(parts, slices.Sorted(slices.Values(k.Params))...)
 	}
-	if k.Enterprise != "" {
+	if k.Enterprise != "" || k.EnterpriseClientID != "" {
 		parts = append(parts, "enterprise provider", k.Enterprise, k.EnterpriseClientID)
 	}
 	for _, part := range parts {

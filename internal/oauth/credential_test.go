@@ -16,6 +16,7 @@ func TestKeyIDInjective(t *testing.T) {
 		return Key{
 			Server: part.Draw(t, "server"), Profile: part.Draw(t, "profile"), ClientID: part.Draw(t, "client"),
 			Resource: part.Draw(t, "resource"), Issuer: part.Draw(t, "issuer"), Scopes: rapid.SliceOfN(part, 0, 3).Draw(t, "scopes"),
+			Enterprise: part.Draw(t, "enterprise"), EnterpriseClientID: part.Draw(t, "client there"),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {
@@ -27,7 +28,8 @@ func TestKeyIDInjective(t *testing.T) {
 }
 
 func sameKey(a, b Key) bool {
-	if a.Server != b.Server || a.Profile != b.Profile || a.ClientID != b.ClientID || a.Resource != b.Resource || a.Issuer != b.Issuer || len(a.Scopes) != len(b.Scopes) {
+	if a.Server != b.Server || a.Profile != b.Profile || a.ClientID != b.ClientID || a.Resource != b.Resource || a.Issuer != b.Issuer ||
+		a.Enterprise != b.Enterprise || a.EnterpriseClientID != b.EnterpriseClientID || len(a.Scopes) != len(b.Scopes) {
 		return false
 	}
 	count := map[string]int{}
