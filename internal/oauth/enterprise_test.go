@@ -135,6 +135,15 @@ func newCompany(t *testing.T) company {
 	return company{l, v}
 }
 
+// inCompanyBubble is a test with a company that has its own clock and no network.
+func inCompanyBubble(f func(t *testing.T, c company)) func(*testing.T) {
+	return inBubble(nil, func(t *testing.T, b *lab) {
+		v := &vouching{issue: b.idp.IssueToken}
+		b.wire.hosts[bubbleProvider] = v.front(b.idp)
+		f(t, company{b, v})
+	})
+}
+
 func (c company) issuer() string { return *c.res.issuer.Load() }
 
 // through is a client whose person signs in at the company, in s.
@@ -148,7 +157,6 @@ func (c company) through(s oauth.Store, change func(login *oauth.Config, e *oaut
 	login, _ = c.client(s, func(cfg *oauth.Config) {
 		cfg.Server, cfg.Key = at, oauth.Key{Enterprise: c.issuer()}.Company()
 		cfg.IssuerChoice = discovery.IssuerChoice{Named: c.issuer()}
-		cfg.HTTP = discovery.NewGuard(at, nil, nil).HTTPClient()
 		if change != nil {
 			change(cfg, e)
 		}
@@ -209,6 +217,24 @@ func TestEnterpriseSignsInOnce(t *testing.T) {
 	if cred, err := s.Load(t.Context(), oauth.Key{Server: c.server().String(), Enterprise: c.issuer()}); err != nil || !cred.RefreshToken.IsZero() || cred.Account == "" {
 		t.Errorf("kept for the server: refresh token %v, account %q, %v", !cred.RefreshToken.IsZero(), cred.Account, err)
 	}
+}
+
+// An ID token that has ended is renewed by the refresh token, and so is the login of all
+// servers: nobody is asked again.
+func TestEnterpriseRenewsSilently(t *testing.T) {
+	inCompanyBubble(func(t *testing.T, c company) {
+		_, _, h := c.through(c.store(""), nil)
+		c.mustCall(h, "1")
+		time.Sleep(2 * time.Hour) // the ID token and the access token are good for one
+		c.mustCall(h, "2")
+		exchanges, _ := c.seen()
+		if len(exchanges) != 2 || exchanges[0].Get("subject_token") == exchanges[1].Get("subject_token") || c.tabs.Load() != 1 {
+			t.Errorf("%d exchanges, %d tabs", len(exchanges), c.tabs.Load())
+		}
+		if n := c.idp.Stats().Refreshes; n != 1 {
+			t.Errorf("%d refreshes", n)
+		}
+	})(t)
 }
 
 // What a company's provider answers to an exchange is sent on only if it is an ID-JAG.

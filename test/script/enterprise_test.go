@@ -273,3 +273,36 @@ func TestEnterpriseLoginAlone(t *testing.T) {
 		t.Error(out, o.signIns())
 	}
 }
+
+// A client that gives up waiting gets a tool that says where to sign in, which is the
+// company's provider; the login outlives the bridge.
+func TestEnterpriseStandsInForTheServer(t *testing.T) {
+	o := newOffice(t)
+	h := &house{t: t, idp: o.company, env: append(o.env, "MCP_LOGIN_BROWSER=none"), url: o.servers[0]}
+	b := h.bridge(append(o.flags(), "--login-patience", "1ms")...)
+	b.initialize()
+	if line := b.line(); !strings.Contains(line, `"name":"mcp-login"`) {
+		t.Fatal(line)
+	}
+	fmt.Fprintln(b.in, `{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	fmt.Fprintln(b.in, `{"jsonrpc":"2.0","id":2,"method":"tools/list"}`)
+	address := b.address()
+	if line := b.line(); !strings.Contains(line, "mcp_login_sign_in") || !strings.Contains(line, address) || !strings.HasPrefix(address, o.company.Issuer()) {
+		t.Fatal(line, address)
+	}
+	if out := o.run(0, "status", "--offline"); !strings.Contains(out, address) {
+		t.Error(out)
+	}
+	h.approve(address)
+	for _, list := range []string{"tools", "prompts", "resources"} {
+		if line := b.line(); !strings.Contains(line, "notifications/"+list+"/list_changed") {
+			t.Error(line)
+		}
+	}
+	fmt.Fprintln(b.in, `{"jsonrpc":"2.0","id":3,"method":"tools/list"}`)
+	if line := b.line(); !strings.Contains(line, `"whoami"`) || strings.Contains(line, "mcp_login_sign_in") {
+		t.Error(line)
+	}
+	_ = b.in.Close()
+	b.ended()
+}
