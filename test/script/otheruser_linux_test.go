@@ -32,7 +32,10 @@ type victim struct {
 
 func newVictim(t *testing.T, args ...string) *victim {
 	t.Helper()
-	v := &victim{house: newHouse(t, nil), t: t, said: &bytes.Buffer{}}
+	open := func(c *devidp.Config) { // a pushed request would keep the state from whoever sees its address
+		c.Faults.MetadataMembers = map[string]any{"pushed_authorization_request_endpoint": nil}
+	}
+	v := &victim{house: newHouse(t, open), t: t, said: &bytes.Buffer{}}
 	dir := t.TempDir()
 	told := filepath.Join(dir, "argv")
 	if err := syscall.Mkfifo(told, 0o600); err != nil {
