@@ -21,7 +21,7 @@ const module = "mcp-login/"
 // rooms are the packages of the design and what each may import of the project.
 var rooms = map[string][]string{
 	"cmd/mcp-login":            {"internal/cli"},
-	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/store", "internal/hosts", "internal/header", "internal/commandline", "internal/mcpremote", "internal/neterror", "internal/terminal", "docs"},
+	"internal/cli":             {"internal/doctor", "internal/bridge", "internal/bridge/signin", "internal/bridge/upstream", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/account", "internal/command", "internal/workload", "internal/store", "internal/hosts", "internal/header", "internal/commandline", "internal/mcpremote", "internal/neterror", "internal/terminal", "docs"},
 	"cmd/whoami-server":        {"bearer", "internal/server", "internal/server/bus", "internal/server/gateway", "internal/server/profile", "internal/devidp", "internal/commandline"},
 	"internal/bridge":          {"internal/jsonrpc"},
 	"internal/bridge/signin":   {"internal/jsonrpc"},
@@ -37,6 +37,7 @@ var rooms = map[string][]string{
 	"internal/oauth/loopback":  {"internal/page"},
 	"internal/doctor":          {"internal/account", "internal/bridge/upstream", "internal/command", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/neterror", "internal/hosts", "internal/store", "internal/terminal"},
 	"internal/account":         {"internal/bridge", "internal/bridge/lazy", "internal/bridge/signin", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/command", "internal/store", "internal/neterror", "internal/terminal"},
+	"internal/workload":        {"internal/command", "internal/oauth/grant"},
 	"internal/command":         {"internal/oauth", "internal/oauth/grant", "internal/oauth/discovery"},
 	"internal/store":           {"internal/oauth", "internal/oauth/grant"},
 	"internal/server":          {"bearer", "internal/page", "internal/server/gateway", "internal/server/profile"},
@@ -80,6 +81,7 @@ var onlyIn = map[string]string{
 var neverLinked = map[string][]string{
 	"cmd/whoami-server": {"github.com/zalando/go-keyring", "github.com/pkg/browser", module + "internal/oauth", module + "internal/bridge"},
 	"cmd/mcp-login": {
+		"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/spiffe",
 		"github.com/mark3labs/mcp-go/client", "github.com/mark3labs/mcp-go/server", "github.com/redis/go-redis", "github.com/prometheus", "go.opentelemetry.io", module + "internal/server", module + "internal/devidp", "net/http/httptest", "testing",
 	},
 }

@@ -319,7 +319,7 @@ func Validity(key oauth.Key, cred oauth.Credential, now time.Time) string {
 	if !cred.Expiry.IsZero() {
 		until = "access token valid for " + terminal.Approximately(cred.Expiry.Sub(now))
 	}
-	if cred.RefreshToken.IsZero() && key.Enterprise == "" && key.Grant != oauth.GrantClientCredentials {
+	if cred.RefreshToken.IsZero() && key.Enterprise == "" && !oauth.WithoutPerson(key.Grant) {
 		return until + ", then you will be asked again (the provider gave no refresh token)"
 	}
 	return until + ", then renewed without asking"

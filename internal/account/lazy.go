@@ -51,7 +51,7 @@ func (a *Account) loginInUse() (login string, known bool) {
 	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
 		return "", false
 	}
-	nobody := !stored.HasToken() && !stored.Established || a.Key.Grant == oauth.GrantClientCredentials
+	nobody := !stored.HasToken() && !stored.Established || oauth.WithoutPerson(a.Key.Grant)
 	login = stored.Login()
 	used, loaded := a.OAuth.InUse()
 	return login, (!loaded || used.Login() == login) && (login != "" || nobody)

@@ -57,6 +57,7 @@ var flagGroups = []flagGroup{
 		{"client-uri", "URL", choices},
 		{"client-metadata", "JSON|@FILE", accounts},
 		{"client-credentials", "", accounts},
+		{"assertion", "SOURCE", accounts},
 		{"enterprise", "URL", accounts},
 		{"enterprise-client-id", "ID", accounts},
 		{"enterprise-client-secret-file", "FILE", accounts},

@@ -109,7 +109,7 @@ func (o *options) checkCommands() error {
 		}
 		seen[name] = true
 	}
-	for flag, given := range map[string]bool{"--client-credentials": o.clientCredentials, "--device": o.Device, "--id-token": o.IDToken} {
+	for flag, given := range map[string]bool{"--client-credentials": o.clientCredentials, "--assertion": o.assertion != "", "--device": o.Device, "--id-token": o.IDToken} {
 		if given && seen["Authorization"] {
 			return usageError{hint.With(fmt.Errorf("%s is about a sign-in, and with a command that prints the token there is none", flag), "leave out one of them")}
 		}

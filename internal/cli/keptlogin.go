@@ -6,6 +6,7 @@ import (
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
+	"mcp-login/internal/workload"
 )
 
 // forThisServer returns the options for e, a kept login of the server that a person has
@@ -13,7 +14,7 @@ import (
 // client that it was given with.
 func (o options) forThisServer(e store.Entry) options {
 	if e.Key.ClientID != o.ClientID {
-		o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
+		o.clientSecretFile, o.clientKey, o.clientInfo, o.assertion = "", "", "", ""
 	}
 	if e.Key.Enterprise != o.Enterprise || e.Key.EnterpriseClientID != o.EnterpriseClientID {
 		o.enterpriseSecretFile, o.idTokenFile = "", ""
@@ -75,6 +76,7 @@ func (o *options) connectionWords() (words []string) {
 	}
 	add("client-secret-file", o.clientSecretFile)
 	add("client-key", o.clientKey)
+	add("assertion", workload.Placeholder(o.assertion))
 	words = append(words, o.companyWords()...)
 	var headers []string
 	for _, line := range o.headers {

@@ -79,7 +79,7 @@ func (a *app) identify(c *account.Config, o *options) (err error) {
 	if o.secretOfAnotherClient(a.variables(*o)) {
 		c.Log.Warn(clientSecretName+" is of the client in MCP_LOGIN_CLIENT_ID, else of that of --client-id, and is not used for this one", "client_id", o.ClientID)
 	}
-	if c.Identity, err = o.identity(a.variables(*o)); err == nil {
+	if c.Identity, err = o.identity(a.variables(*o), c.Log); err == nil {
 		c.Connection, err = a.connection(o, c.Log)
 	}
 	return err

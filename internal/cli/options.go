@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/oauth/loopback"
 	"mcp-login/internal/store"
+	"mcp-login/internal/workload"
 )
 
 // clientSecretName is the variable with the secret of a client.
@@ -55,6 +57,7 @@ type options struct {
 	// The sign-in.
 	scope                         string // becomes Settings.Scopes
 	noResource, clientCredentials bool   // become Settings.Resource and Settings.Grant
+	assertion                     string // the source of the platform's token; makes Settings.Grant as well
 	callbackBind, successURL      string
 	assumePKCE, noDetach          bool
 	timeout, patience             time.Duration
@@ -104,8 +107,9 @@ func (o *options) register(f *pflag.FlagSet, getenv func(string) string) (genera
 	f.StringVar(&o.clientURI, "client-uri", "", "home page to register this client with")
 	f.StringVar(&o.clientMetadata, "client-metadata", "", "what else to register this client with (RFC 7591), as JSON or @FILE")
 	f.BoolVar(&o.clientCredentials, "client-credentials", false, "sign in as the client itself, without a person")
+	f.StringVar(&o.assertion, "assertion", "", "token of the platform to sign in with, without a person: file:PATH, env:NAME, command:PROGRAM, spiffe, gcp or github; with --client-credentials in the place of a secret")
 	o.registerCompany(f)
-	f.StringVar(&o.TokenEndpoint, "token-endpoint", "", "token endpoint for --client-credentials, for providers that publish no metadata")
+	f.StringVar(&o.TokenEndpoint, "token-endpoint", "", "token endpoint for --client-credentials and --assertion, for providers that publish no metadata")
 	f.StringVar(&o.Resource, "resource", "", "resource to ask a token for, instead of the one the server names; none leaves it out")
 	f.BoolVar(&o.noResource, "no-resource", false, "the same as --resource none")
 	f.StringArrayVar(&o.Params, "auth-param", nil, "further parameter of the authorization request, as name=value; repeatable")
@@ -159,8 +163,11 @@ func (o *options) resolve(f *pflag.FlagSet) (err error) {
 		}
 		o.Resource = oauth.NoResource
 	}
-	if o.clientCredentials {
+	switch {
+	case o.clientCredentials:
 		o.Grant = oauth.GrantClientCredentials
+	case o.assertion != "":
+		o.Grant = oauth.GrantJWTBearer
 	}
 	return o.resolveCompany()
 }
@@ -192,12 +199,16 @@ func (o *options) check() error {
 		return usageError{err}
 	}
 	switch {
-	case o.TokenEndpoint != "" && o.Grant != oauth.GrantClientCredentials:
+	case o.TokenEndpoint != "" && !oauth.WithoutPerson(o.Grant):
 		return usageError{hint.With(errors.New("--token-endpoint without --client-credentials"), "add --client-credentials, or leave it out: a person's login needs the provider's metadata")}
+	case o.clientCredentials && o.assertion != "" && (o.clientKey != "" || o.clientSecretFile != ""):
+		return usageError{hint.With(errors.New("both a key or secret and --assertion are to authenticate the client"), "leave out one of them")}
 	case o.Grant == oauth.GrantClientCredentials && o.Device:
 		return usageError{errors.New("--client-credentials needs no person, and --device asks one")}
-	case o.Enterprise != "" && (o.Grant == oauth.GrantClientCredentials || o.IDToken):
-		return usageError{errors.New("--enterprise signs a person in to the server by an assertion: --client-credentials and --id-token do not go with it")}
+	case o.Enterprise != "" && (oauth.WithoutPerson(o.Grant) || o.IDToken):
+		return usageError{errors.New("--enterprise signs a person in to the server by an assertion: --client-credentials, --assertion and --id-token do not go with it")}
+	case oauth.WithoutPerson(o.Grant) && o.Device:
+		return usageError{errors.New("--assertion needs no person, and --device asks one")}
 	case o.Device && o.noBrowser:
 		o.noBrowser = false // --device opens none here either
 	}
@@ -243,8 +254,8 @@ func (o *options) secretOfAnotherClient(getenv func(string) string) bool {
 
 // identity reads the client's secret from where secrets may be: a file or a
 // variable, never the command line, which other users can see.
-func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
-	id := grant.Identity{ClientID: o.ClientID, Name: "mcp-login", Chosen: o.Client, Document: build.ClientDocument()}
+func (o *options) identity(getenv func(string) string, log *slog.Logger) (id grant.Identity, err error) {
+	id = grant.Identity{ClientID: o.ClientID, Name: "mcp-login", Chosen: o.Client, Document: build.ClientDocument()}
 	secret := getenv(clientSecretName)
 	if o.secretOfAnotherClient(getenv) {
 		secret = ""
@@ -273,6 +284,9 @@ func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
 		return id, usageError{hint.With(errors.New("a client key without a client id"), "add --client-id")}
 	}
 	id.ClientSecret = grant.NewSecret(secret)
+	if id.Assertion, err = o.tokenSource(getenv, log); err != nil {
+		return id, err
+	}
 	if o.clientKey == "" {
 		return id, nil
 	}
@@ -284,6 +298,18 @@ func (o *options) identity(getenv func(string) string) (grant.Identity, error) {
 		return id, usageError{err}
 	}
 	return id, nil
+}
+
+// tokenSource is where the token of the platform comes from, nil for nowhere.
+func (o *options) tokenSource(getenv func(string) string, log *slog.Logger) (grant.TokenSource, error) {
+	if o.assertion == "" {
+		return nil, nil
+	}
+	source, err := workload.Parse(o.assertion, workload.Environment{Getenv: getenv, ReadFile: o.files.read, Log: log})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return source, nil
 }
 
 // chosen are the members of the registration that the person has chosen:

@@ -34,11 +34,11 @@ func TestAFlagWinsOverItsVariable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	must(t, os.WriteFile(file, []byte("s3cret\n"), 0o600))
 	o.clientSecretFile = file
-	if id, err := o.identity(env()); err != nil || id.ClientSecret.Reveal() != "s3cret" {
+	if id, err := o.identity(env(), nil); err != nil || id.ClientSecret.Reveal() != "s3cret" {
 		t.Errorf("%v", err)
 	}
 	o.ClientID, o.givenClientID, o.clientSecretFile = "", "", ""
-	if _, err := o.identity(env("MCP_LOGIN_CLIENT_SECRET", "x")); err == nil {
+	if _, err := o.identity(env("MCP_LOGIN_CLIENT_SECRET", "x"), nil); err == nil {
 		t.Error("a secret without a client")
 	}
 }
@@ -66,9 +66,14 @@ func TestContradictoryFlagsAreRefused(t *testing.T) {
 		{"--redirect-uri", "http://app.example/cb"},
 		{"--client-credentials"},
 		{"--client-credentials", "--client-id", "x", "--device"},
+		{"--assertion", "spiffe", "--device"},
+		{"--assertion", "eyJhbGciOiJFUzI1NiJ9.e30.x"},
+		{"--assertion", "spiffe", "--client-credentials"},
+		{"--assertion", "spiffe", "--client-credentials", "--client-id", "x", "--client-key", "k"},
+		{"--assertion", "spiffe", "--token-command", "cat token"},
 	} {
 		o, err := said(bad...)
-		if _, other := o.identity(env()); err == nil && other == nil {
+		if _, other := o.identity(env(), nil); err == nil && other == nil {
 			t.Errorf("accepted %q", bad)
 		}
 	}

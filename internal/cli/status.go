@@ -174,7 +174,8 @@ func row(e store.Entry, now time.Time) loginRow {
 		r.Problem = "the last sign-in failed: " + e.LastError
 	}
 	if !e.Expiry.IsZero() {
-		r.NeedsLogin = r.NeedsLogin || !e.Refreshable && !now.Before(e.Expiry)
+		renewable := e.Refreshable || oauth.WithoutPerson(e.Key.Grant)
+		r.NeedsLogin = r.NeedsLogin || !renewable && !now.Before(e.Expiry)
 	}
 	return r
 }
@@ -232,10 +233,8 @@ func (r loginRow) tokenState(now time.Time) string {
 		return "no known end"
 	case now.Before(*r.ExpiresAt):
 		return "for " + terminal.Approximately(r.ExpiresAt.Sub(now))
-	case r.Refreshable:
-		return "renewed at next use"
 	}
-	return "expired; sign in again"
+	return "renewed at next use"
 }
 
 // used says how long ago the login was used.

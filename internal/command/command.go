@@ -75,10 +75,10 @@ var (
 	errControlCharacter = errors.New("it printed a control character")
 )
 
-// run returns the line that the command prints. path is the variable PATH. What it writes to
+// Run returns the line that the command prints. path is the variable PATH. What it writes to
 // its standard error goes to log as one line. When ctx ends, the command and all that it has
 // started are ended.
-func (c Command) run(ctx context.Context, path string, log *slog.Logger) (grant.Secret, error) {
+func (c Command) Run(ctx context.Context, path string, log *slog.Logger) (grant.Secret, error) {
 	program, err := find(c.words[0], path)
 	if err != nil {
 		return grant.Secret{}, err

@@ -62,7 +62,7 @@ func TestOneLineIsTaken(t *testing.T) {
 	} {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
-			got, err := script(t, text).run(t.Context(), os.Getenv("PATH"), discardLog())
+			got, err := script(t, text).Run(t.Context(), os.Getenv("PATH"), discardLog())
 			if err != nil && err.Error() != want || err == nil && got.Reveal() != want {
 				t.Errorf("%.80q, %v; want %q", got.Reveal(), err, want)
 			}
@@ -96,7 +96,7 @@ func TestNoChildOutlivesTheRun(t *testing.T) {
 			defer stop()
 			ended := make(chan error, 1)
 			go func() {
-				_, err := script(t, "exec 9>"+path+"; "+text).run(ctx, os.Getenv("PATH"), discardLog())
+				_, err := script(t, "exec 9>"+path+"; "+text).Run(ctx, os.Getenv("PATH"), discardLog())
 				ended <- err
 			}()
 			alive := <-opened
@@ -131,7 +131,7 @@ func TestStderrIsLoggedWithoutSecrets(t *testing.T) {
 			t.Parallel()
 			var log bytes.Buffer
 			v := &Value{header: Header{Command: script(t, text)}}
-			_, err := v.header.Command.run(t.Context(), os.Getenv("PATH"), slog.New(slog.NewTextHandler(&log, nil)))
+			_, err := v.header.Command.Run(t.Context(), os.Getenv("PATH"), slog.New(slog.NewTextHandler(&log, nil)))
 			err = v.failure(err)
 			all := err.Error() + log.String() + fmt.Sprintf("%+v %#v", err, err)
 			for _, secret := range []string{"t0ken", "s3cret", "\x1b", "\a"} {
@@ -162,7 +162,7 @@ func TestProgramsAreFoundInPathOnly(t *testing.T) {
 	run := func(line string) (string, error) {
 		c, err := Parse("--token-command", line)
 		must(t, err)
-		got, err := c.run(t.Context(), os.Getenv("PATH"), discardLog())
+		got, err := c.Run(t.Context(), os.Getenv("PATH"), discardLog())
 		return got.Reveal(), err
 	}
 	for _, path := range []string{"", ".", list, "." + list + "/nowhere", there} {

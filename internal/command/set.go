@@ -47,7 +47,7 @@ func NewSet(headers []Header, path string, log *slog.Logger) *Set {
 	ctx, stop := context.WithCancelCause(context.Background())
 	s := &Set{log: log, stop: stop}
 	for _, h := range headers {
-		s.values = append(s.values, newValue(ctx, &s.work, h, func(ctx context.Context) (grant.Secret, error) { return h.Command.run(ctx, path, log) }))
+		s.values = append(s.values, newValue(ctx, &s.work, h, func(ctx context.Context) (grant.Secret, error) { return h.Command.Run(ctx, path, log) }))
 	}
 	return s
 }

@@ -44,6 +44,8 @@ func (x *examination) client(ctx context.Context) Finding {
 		return x.clientCredentials(i)
 	case x.Settings.Enterprise != "":
 		return x.assertion(i)
+	case x.Settings.Grant == oauth.GrantJWTBearer:
+		return byPlatform(i)
 	case i.ByDevice:
 		return x.deviceClient(i)
 	}
@@ -158,6 +160,14 @@ func (x *examination) clientCredentials(i oauth.ClientCheck) Finding {
 		return failed("create a machine-to-machine application there and use its id; or leave out --client-credentials", "the client %s may not sign in as itself: %v", i.ClientID, refused)
 	}
 	return failedBy(i.Granted, "look at the application at the provider")
+}
+
+// byPlatform judges a sign-in with the token of the platform.
+func byPlatform(i oauth.ClientCheck) Finding {
+	if i.Granted == nil {
+		return passed("the provider takes the token of the platform")
+	}
+	return failedBy(i.Granted, "look at what the provider trusts: the issuer, the subject and the audience of the token")
 }
 
 // resourceAccepted judges the rest of what the authorization endpoint answers: the

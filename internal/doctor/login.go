@@ -82,7 +82,7 @@ func (x *examination) login(ctx context.Context) Finding {
 		return failed(again, "it is from %s, and the server now names %s", x.cred.Issuer, x.provider.Issuer)
 	}
 	f := passed("%s%s", account.Validity(acc.Key, x.cred, time.Now()), account.AsAccount(x.cred))
-	asked := x.Settings.Grant != oauth.GrantClientCredentials && x.Settings.Enterprise == "" && x.cred.RefreshToken.IsZero() && !x.cred.Expiry.IsZero()
+	asked := !oauth.WithoutPerson(x.Settings.Grant) && x.Settings.Enterprise == "" && x.cred.RefreshToken.IsZero() && !x.cred.Expiry.IsZero()
 	if asked && !slices.Contains(x.cred.GrantedScopes, "offline_access") {
 		// Most providers, Logto among them, give no refresh token without that scope.
 		f.Outcome, f.Next = Warned, "let the provider grant offline_access (in Logto, the application's settings have to allow refresh tokens), then run: "+x.command("login", "--again")

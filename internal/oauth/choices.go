@@ -19,7 +19,7 @@ type Choices struct {
 	// MetadataURL is the address of a client ID metadata document, used where the
 	// authorization server takes one and Key.ClientID is "".
 	MetadataURL string `json:"client_metadata_url,omitzero"`
-	// TokenEndpoint replaces discovery for GrantClientCredentials.
+	// TokenEndpoint replaces discovery where no person signs in ([WithoutPerson]).
 	TokenEndpoint string `json:"token_endpoint,omitzero"`
 	// IDToken puts the ID token on requests instead of the access token, for servers
 	// that check that one.

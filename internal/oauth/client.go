@@ -21,9 +21,20 @@ const DefaultLoginTimeout = 5 * time.Minute
 // NoResource as Key.Resource leaves the resource parameter out.
 const NoResource = "none"
 
-// GrantClientCredentials as Key.Grant signs in as the client itself, without a
-// person (RFC 6749, section 4.4).
-const GrantClientCredentials = "client_credentials"
+// The values of Key.Grant for a sign-in without a person.
+const (
+	// GrantClientCredentials signs in as the client itself (RFC 6749, section 4.4).
+	GrantClientCredentials = "client_credentials"
+	// GrantJWTBearer signs in with the token of the platform that the program runs on (RFC
+	// 7523, section 2.1).
+	GrantJWTBearer = grant.TypeJWTBearer
+)
+
+// WithoutPerson reports whether a value of Key.Grant needs nobody: a token that has ended is
+// replaced by another one, without a refresh token.
+func WithoutPerson(grantType string) bool {
+	return grantType == GrantClientCredentials || grantType == GrantJWTBearer
+}
 
 // DevicePolicy says when a login uses the device grant (RFC 8628) instead of a
 // redirect to this machine.
@@ -211,7 +222,7 @@ func New(cfg Config) *Client {
 	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, bootTime: BootTime, cred: &Credential{}}
 	c.grants = &grant.Client{
 		HTTP: cfg.HTTP, MutualTLS: cfg.MutualTLS, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
-		SignInAgain: c.command("login", "--again"),
+		Assertion: c.platformToken, SignInAgain: c.command("login", "--again"),
 	}
 	if cfg.Enterprise != nil {
 		c.grants.WithoutRedirect = grant.TypeJWTBearer

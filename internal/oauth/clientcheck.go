@@ -47,7 +47,7 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 		return ClientCheck{}, err
 	}
 	reg, err := c.clientToCheck(&found.Server, previous, redirectURI)
-	if reg.ClientID == "" {
+	if reg.ClientID == "" && c.cfg.Key.Grant != GrantJWTBearer {
 		return ClientCheck{}, err
 	}
 	l := c.newLogin(renewal{challenge: challenge}, previous)
@@ -56,9 +56,9 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 	check := ClientCheck{ClientID: foreign.Line(reg.ClientID), Dynamic: reg.Dynamic, RedirectURI: reg.RedirectURI, Resource: l.next.Resource, Secret: !reg.Public()}
 	check.ByDevice = c.devicePolicy(previous) == DeviceAlways || reg.DeviceGrant && reg.RedirectURI == "" && found.Server.DeviceEndpoint != ""
 	switch {
-	case err != nil && c.cfg.Key.Grant == GrantClientCredentials:
+	case err != nil && WithoutPerson(c.cfg.Key.Grant):
 		check.Granted = err
-	case c.cfg.Key.Grant == GrantClientCredentials:
+	case WithoutPerson(c.cfg.Key.Grant):
 		check.Granted = l.asClient(ctx)
 	case c.cfg.Enterprise != nil:
 		check.Granted = l.asPerson(ctx)
@@ -77,7 +77,7 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 func (c *Client) clientToCheck(meta *discovery.ServerMetadata, previous *Credential, redirectURI string) (grant.Registration, error) {
 	stored, document := previous.Registration, c.cfg.Over(previous.Choices).MetadataURL
 	switch id := c.cfg.Identity; {
-	case id.ClientID != "":
+	case id.ClientID != "", c.cfg.Key.Grant == GrantJWTBearer:
 		return c.givenClient(meta, stored, redirectURI)
 	case document != "" && meta.ClientIDMetadata:
 		return grant.DocumentClient(meta, document, redirectURI), nil

@@ -95,7 +95,7 @@ func explainAssumed(server *discovery.ServerMetadata, err error) error {
 // presented there. An error about a secret comes with the client.
 func (c *Client) givenClient(server *discovery.ServerMetadata, stored grant.Registration, redirectURI string) (grant.Registration, error) {
 	id := c.cfg.Identity
-	known := stored.ClientID == id.ClientID && !stored.Dynamic
+	known := id.ClientID != "" && stored.ClientID == id.ClientID && !stored.Dynamic
 	if known && !stored.Provider().Same(server.Provider()) {
 		return grant.Registration{}, &grant.Error{
 			Op:   "register client",
@@ -107,6 +107,9 @@ func (c *Client) givenClient(server *discovery.ServerMetadata, stored grant.Regi
 		id.ClientSecret = stored.ClientSecret
 	}
 	reg := id.Registration(server, stored, redirectURI, c.chosenMetadata(stored))
+	if id.Assertion != nil && c.cfg.Key.Grant == GrantClientCredentials {
+		reg = reg.ByAssertion()
+	}
 	if !reg.ClientSecret.IsZero() && (!known || stored.ClientSecret.IsZero()) {
 		return reg, c.maySendSecret(server)
 	}
@@ -131,7 +134,7 @@ func (c *Client) maySendSecret(server *discovery.ServerMetadata) error {
 		}
 	}
 	switch {
-	case near, c.cfg.Named != "" && p.HasName(c.cfg.Named), p.Same(before), c.cfg.TokenEndpoint != "" && c.cfg.Key.Grant == GrantClientCredentials:
+	case near, c.named(p), p.Same(before):
 		return nil
 	}
 	return &grant.Error{
@@ -139,6 +142,11 @@ func (c *Client) maySendSecret(server *discovery.ServerMetadata) error {
 		Err:  fmt.Errorf("only the server %s names the provider %s, and it has not had the secret before: %w", c.cfg.Server.Host, p, ErrLoginRequired),
 		Hint: "if this is the provider where the client is registered" + issuerFlag(", add: ", p.RequestedAs()),
 	}
+}
+
+// named reports whether the person has named a provider, or its token endpoint in its place.
+func (c *Client) named(p discovery.Provider) bool {
+	return c.cfg.Named != "" && p.HasName(c.cfg.Named) || c.cfg.TokenEndpoint != "" && WithoutPerson(c.cfg.Key.Grant)
 }
 
 // isNear reports whether an address is of the server's own site, or of this machine.

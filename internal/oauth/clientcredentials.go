@@ -11,10 +11,11 @@ import (
 	"mcp-login/internal/oauth/grant"
 )
 
-// clientCredentials signs in as the client itself (RFC 6749, section 4.4; MCP extension
-// OAuth Client Credentials). There is no person and no refresh token: a new token is
-// requested when the old one ends. The caller holds the lock.
-func (c *Client) clientCredentials(ctx context.Context, previous *Credential, why renewal) (*Credential, error) {
+// withoutAnybody signs in as the client itself (RFC 6749, section 4.4; MCP extension OAuth
+// Client Credentials), or with the token of the platform (workload.go). There is no person
+// and no refresh token: a new token is requested when the old one ends, and once for each
+// renewal. The caller holds the lock.
+func (c *Client) withoutAnybody(ctx context.Context, previous *Credential, why renewal) (*Credential, error) {
 	l := c.newLogin(why, previous)
 	var err error
 	if l.found, err = c.discoverTokenEndpoint(ctx, previous, why); err != nil {
@@ -27,17 +28,18 @@ func (c *Client) clientCredentials(ctx context.Context, previous *Credential, wh
 	return &l.next, nil
 }
 
-// asClient gets a credential for the client itself; it is not saved.
+// asClient gets a credential without a person; it is not saved.
 func (l *login) asClient(ctx context.Context) error {
 	const op = "sign in as the client"
-	if l.cfg.Identity.ClientID == "" { // which no command line allows
+	byPlatform := l.cfg.Key.Grant == GrantJWTBearer
+	if l.cfg.Identity.ClientID == "" && !byPlatform { // which no command line allows
 		return fmt.Errorf("%s: no client is given", op)
 	}
 	reg, err := l.givenClient(&l.found.Server, l.previous.Registration, "")
 	if err != nil {
 		return err
 	}
-	if reg.Public() {
+	if reg.Public() && !byPlatform {
 		return &grant.Error{Op: op, Err: errors.New("the client has neither a secret nor a key"), Hint: "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key"}
 	}
 	l.prepare(reg)
@@ -46,7 +48,11 @@ func (l *login) asClient(ctx context.Context) error {
 		l.next.RequestedScopes = slices.DeleteFunc(l.next.RequestedScopes, func(s string) bool { return s == discovery.OfflineAccess || s == "openid" || s == scopeOrganizations })
 	}
 	t := l.next.target(&l.found.Server)
-	token, err := l.grants.ClientCredentials(ctx, t)
+	request := l.grants.ClientCredentials
+	if byPlatform {
+		request = l.byPlatform
+	}
+	token, err := request(ctx, t)
 	if err != nil {
 		return err
 	}

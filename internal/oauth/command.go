@@ -3,6 +3,7 @@ package oauth
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 
 	"mcp-login/internal/hint"
@@ -15,7 +16,11 @@ import (
 // configuration. It is for a shell, and does not show a secret. flags are further
 // words.
 func Command(verb string, key Key, issuer, accepted string, flags ...string) string {
-	words := append([]string{strings.TrimSpace("mcp-login " + verb)}, AccountFlags(key, issuer, accepted)...)
+	account := AccountFlags(key, issuer, accepted)
+	if at := slices.Index(account, "--assertion"); at >= 0 && slices.Contains(flags, "--assertion") {
+		account = slices.Delete(account, at, at+2) // the source is known
+	}
+	words := append([]string{strings.TrimSpace("mcp-login " + verb)}, account...)
 	if u, err := url.Parse(key.Server); err == nil && u.Scheme == "http" && !origin.Loopback(u.Hostname()) {
 		words = append(words, "--allow-http")
 	}
@@ -48,8 +53,11 @@ func AccountFlags(key Key, issuer, accepted string) (words []string) {
 			words = append(words, flag.name, hint.Quote(flag.value))
 		}
 	}
-	if key.Grant == GrantClientCredentials {
+	switch key.Grant {
+	case GrantClientCredentials:
 		words = append(words, "--client-credentials")
+	case GrantJWTBearer:
+		words = append(words, "--assertion", "SOURCE") // which is not kept
 	}
 	switch scopes := strings.Join(key.Scopes, " "); {
 	case scopes != "":

@@ -30,7 +30,7 @@ type Key struct {
 	// challenge and metadata decide, NoScopes for none.
 	Scopes []string `json:"scopes,omitempty"`
 	// Grant is the grant type where it is not the person's login to a server:
-	// "client_credentials" (RFC 6749, section 4.4), or GrantEnterprise, where Server is
+	// [GrantClientCredentials], [GrantJWTBearer], or GrantEnterprise, where Server is
 	// a company's provider; else "".
 	Grant string `json:"grant_type,omitzero"`
 	// Issuer is the authorization server that the person named, "" when the

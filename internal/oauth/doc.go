@@ -11,8 +11,9 @@
 //     renewal (renew.go).
 //  2. The lock of the account is taken and the store read again: another process may
 //     have finished the login meanwhile (renew.go).
-//  3. A refresh token is used first (RFC 6749 section 6; renew.go), or the client's own
-//     credentials where they are what was asked for (section 4.4; clientcredentials.go).
+//  3. A refresh token is used first (RFC 6749 section 6; renew.go), or where that was asked
+//     for the client's own credentials (section 4.4; clientcredentials.go) or the token of
+//     the platform that the program runs on (RFC 7523; workload.go).
 //  4. A person is needed: [AskState] decides whether one may be asked (ask.go,
 //     askperson.go). The login lock is taken, by this process (renew.go) or by the one that
 //     Config.StartDetached starts (detached.go). Everybody else waits for it.

@@ -49,7 +49,7 @@ func (c *Client) isCompany() bool { return c.cfg.Key.Grant == GrantEnterprise }
 // withoutRefreshToken reports whether an access token is renewed by what led to it, and not
 // by a refresh token.
 func (c *Client) withoutRefreshToken() bool {
-	return c.cfg.Key.Grant == GrantClientCredentials || c.cfg.Enterprise != nil
+	return WithoutPerson(c.cfg.Key.Grant) || c.cfg.Enterprise != nil
 }
 
 // notSignedInError says that there is no ID token to exchange, and only a person can help.

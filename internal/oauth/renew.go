@@ -180,8 +180,8 @@ func (c *Client) withoutPerson(ctx context.Context, why renewal) (cred *Credenti
 		c.log.Debug("another process has renewed the login")
 		return cred, false, nil
 	}
-	if c.cfg.Key.Grant == GrantClientCredentials {
-		cred, err = c.clientCredentials(ctx, cred, why)
+	if WithoutPerson(c.cfg.Key.Grant) {
+		cred, err = c.withoutAnybody(ctx, cred, why)
 		return cred, false, err
 	}
 	if !why.signIn && !why.stepUp && !cred.RefreshToken.IsZero() {

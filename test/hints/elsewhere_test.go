@@ -20,4 +20,10 @@ var elsewhere = map[string]string{
 	"build it with go1.26.9 or newer":                                                                                                   "internal/build: TestAnOldGoIsMendedByTheChannel",
 	"to update it: …":                                                                                                                   "internal/build: TestAnOldGoIsMendedByTheChannel",
 	"to update it, run: …":                                                                                                              "test/script: TestVersionCheckWithoutAnAddress", // in a clone, from its publisher
+	"add --assertion SOURCE":                                                                                                            "internal/oauth: TestWorkloadTokenIsNotSent",
+	"look whether the SPIFFE agent runs, and whether this user may use its socket":                                                      "internal/workload: TestSPIFFEIsNotThere",
+	"set it to the socket of the SPIFFE agent, such as SPIFFE_ENDPOINT_SOCKET=unix:///run/spire/agent-sockets/api.sock":                 "internal/workload: TestSPIFFEIsNotThere",
+	"register this workload at the SPIFFE server, as with spire-server entry create":                                                    "internal/workload: TestSPIFFERefuses",
+	"it is there on Compute Engine, Cloud Run and GKE with a service account; elsewhere name another source":                            "internal/workload: TestGoogle",
+	"give the job in its workflow: permissions: id-token: write":                                                                        "internal/workload: TestGitHub",
 }

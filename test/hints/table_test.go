@@ -107,5 +107,5 @@ func (r row) prove(w *world) {
 // rows is the whole table.
 func rows() []row {
 	return slices.Concat(ofTheCommandLine(), ofAccounts(), ofTheStore(), ofTheNetwork(), ofReach(), ofTheBridge(), ofWhatIsKept(), ofTheLogin(), ofImport(), ofTheProvider(), ofSigningIn(), ofFaults(), ofWhoami(),
-		ofMetadata(), ofClients(), ofThisMachine(), ofInquiries(), ofAnswers(), ofAskingAgain())
+		ofMetadata(), ofClients(), ofThisMachine(), ofInquiries(), ofAnswers(), ofAskingAgain(), ofThePlatform())
 }

@@ -32,6 +32,14 @@ func TestMain(m *testing.M) {
 		}
 		return approve("approve", "alice", args[1])
 	}}
+	roles["print"] = func(args []string) int { // a program that prints a token
+		b, err := os.ReadFile(args[0])
+		fmt.Print(string(b))
+		if err != nil {
+			return 1
+		}
+		return 0
+	}
 	for _, verb := range []string{"approve", "approve-device", "approve-cancel"} {
 		roles[verb] = func(args []string) int { return approve(verb, args[0], args[1]) }
 	}
@@ -62,12 +70,13 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DEVICE", self+" approve-device alice")
 			env.Setenv("NOBODY", self+" approve nobody")
 			env.Setenv("CANCEL", self+" approve-cancel alice")
+			env.Setenv("PRINT", self+" print")
 			env.Setenv("MCP_LOGIN_BROWSER", self+" approve alice")
 			env.Setenv("NO_PROXY", "127.0.0.1")
 			env.Values[providerOf] = new(*devidp.Server)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lab": lab, "site": site, "talk": talk, "provider": provider},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"lab": lab, "site": site, "talk": talk, "provider": provider, "platform": platform},
 	})
 }
 

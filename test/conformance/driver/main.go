@@ -59,6 +59,7 @@ type scenario struct {
 	Company         string `json:"idp_issuer"`
 	CompanyClientID string `json:"idp_client_id"`
 	IDToken         string `json:"idp_id_token"`
+	ValidJWT        string `json:"valid_jwt"` // of the platform
 }
 
 // args are the flags that the scenario's own data demands.
@@ -72,6 +73,9 @@ func (s scenario) args(name, dir string) ([]string, error) {
 			return nil, fmt.Errorf("write the scenario's ID token: %w", err)
 		}
 		return []string{"--enterprise", s.Company, "--enterprise-client-id", s.CompanyClientID, "--enterprise-id-token-file", token}, nil
+	case s.ValidJWT != "":
+		token := filepath.Join(dir, "token")
+		return []string{"--assertion", "file:" + token}, os.WriteFile(token, []byte(s.ValidJWT), 0o600)
 	case !strings.HasPrefix(name, "auth/client-credentials-"):
 		return nil, nil
 	case s.PrivateKey == "":
