@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ func (d *dribbling) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 type dribbled struct {
+	once sync.Once
 	shut chan struct{}
 	ctx  *http.Request
 }
@@ -44,11 +46,7 @@ func (d *dribbled) Read(p []byte) (int, error) {
 }
 
 func (d *dribbled) Close() error {
-	select {
-	case <-d.shut:
-	default:
-		close(d.shut)
-	}
+	d.once.Do(func() { close(d.shut) })
 	return nil
 }
 
