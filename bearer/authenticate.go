@@ -42,15 +42,17 @@ func (p *Resource) credentialOf(r *http.Request) (credential, error) {
 		return credential{}, malformed("There must be one Authorization header.")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	proven := p.proofs != nil && strings.EqualFold(scheme, dpop.Scheme)
-	if !proven && !strings.EqualFold(scheme, bearerScheme) {
+	form, proven := bearerScheme, p.proofs != nil && strings.EqualFold(scheme, dpop.Scheme)
+	if proven {
+		form = dpop.Scheme
+	} else if !strings.EqualFold(scheme, bearerScheme) {
 		return credential{}, ErrNoToken
 	}
 	if token = strings.Trim(token, " "); len(token) > maxTokenBytes {
 		return credential{}, invalidTokenError("too long")
 	}
 	if !isB64Token(token) {
-		return credential{}, malformed("The Authorization header is not of the form: Bearer TOKEN.")
+		return credential{}, malformed("The Authorization header is not of the form: " + form + " TOKEN.")
 	}
 	return credential{token, proven}, nil
 }

@@ -19,9 +19,14 @@ if had then return had == ARGV[1] and 1 or 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1`)
 
+// rememberTimeout bounds the wait for Redis, for which a request waits.
+const rememberTimeout = 2 * time.Second
+
 // Remember keeps what for all replicas until then, and reports whether none of them had it. While
 // Redis does not answer nobody can tell, which is an error.
 func (r *Redis) Remember(ctx context.Context, what [sha256.Size]byte, until time.Time) (first bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, rememberTimeout)
+	defer cancel()
 	key := r.space + "once:" + base64.RawURLEncoding.EncodeToString(what[:])
 	n, err := rememberScript.Run(ctx, r.client, []string{key}, rand.Text(), max(1, time.Until(until).Milliseconds())).Int()
 	if err != nil {
