@@ -224,8 +224,11 @@ func New(cfg Config) *Client {
 		HTTP: cfg.HTTP, MutualTLS: cfg.MutualTLS, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
 		Assertion: c.platformToken, SignInAgain: c.command("login", "--again"),
 	}
-	if cfg.Enterprise != nil {
-		c.grants.WithoutRedirect = grant.TypeJWTBearer
+	switch {
+	case cfg.Enterprise != nil:
+		c.grants.Grants = []string{grant.TypeJWTBearer}
+	case c.isCompany():
+		c.grants.Grants = []string{grant.TypeTokenExchange}
 	}
 	return c
 }

@@ -98,16 +98,27 @@ func (c *Client) byAssertion(ctx context.Context, why renewal) (*Credential, err
 		return nil, err
 	}
 	err = l.asPerson(ctx)
-	if refused := (*grant.Error)(nil); errors.As(err, &refused) && grant.IsClientUnknown(refused.Code) && l.clientReused {
+	if l.clientUnknown {
 		l.log.Debug("the provider does not know the registered client any more", "error", err)
 		l.previous.Registration = grant.Registration{Chosen: l.previous.Registration.Chosen}
 		err = l.asPerson(ctx)
 	}
 	if err != nil {
+		l.keepRegistration(ctx)
 		return nil, err
 	}
 	c.save(ctx, &l.next)
 	return &l.next, nil
+}
+
+// keepRegistration keeps a client that was registered for nothing so far: the next try must not
+// register another one.
+func (l *login) keepRegistration(ctx context.Context) {
+	if reg := l.next.Registration; reg.Dynamic && !l.clientReused {
+		kept := l.previous.withoutTokens()
+		kept.Server, kept.Issuer, kept.FoundAt, kept.Named, kept.Registration = l.next.Server, l.next.Issuer, l.next.FoundAt, l.next.Named, reg
+		l.save(ctx, &kept)
+	}
 }
 
 // asPerson fills next with a token for the person for whom the company's provider vouches.
@@ -140,6 +151,8 @@ func (l *login) asPerson(ctx context.Context) error {
 	}
 	token, err := l.grants.JWTBearer(ctx, t, assertion)
 	if err != nil {
+		refused := (*grant.Error)(nil)
+		l.clientUnknown = l.clientReused && errors.As(err, &refused) && grant.IsClientUnknown(refused.Code)
 		return notTaken(err, l.cfg.Enterprise.Login.cfg.Server.String(), t)
 	}
 	l.next.apply(token, t, time.Now())

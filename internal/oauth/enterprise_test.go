@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,18 +31,29 @@ import (
 type vouching struct {
 	issue func(devidp.TokenRequest) (string, error)
 
-	mu        sync.Mutex
-	exchanges []url.Values
-	presented []url.Values
-	refuse    []string // codes for the next exchanges
-	change    func(answer map[string]any)
-	renewed   func(answer map[string]any) // of refreshes
-	signed    func(answer map[string]any) // of sign-ins
+	mu         sync.Mutex
+	registered []string // the grant types
+	forget     int      // how many assertions meet a client that is not known
+	exchanges  []url.Values
+	presented  []url.Values
+	refuse     []string // codes for the next exchanges
+	change     func(answer map[string]any)
+	renewed    func(answer map[string]any) // of refreshes
+	signed     func(answer map[string]any) // of sign-ins
 }
 
 // ServeHTTP is before next.
 func (v *vouching) front(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/oidc/reg" {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			var sent struct {
+				GrantTypes []string `json:"grant_types"`
+			}
+			_ = json.Unmarshal(body, &sent)
+			v.locked(func() { v.registered = append(v.registered, strings.Join(sent.GrantTypes, " ")) })
+		}
 		if r.URL.Path != "/oidc/token" {
 			next.ServeHTTP(w, r)
 			return
@@ -104,6 +116,10 @@ func (v *vouching) present(w http.ResponseWriter, form url.Values) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.presented = append(v.presented, form)
+	if v.forget--; v.forget >= 0 {
+		reply(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
+		return
+	}
 	part := strings.Split(form.Get("assertion"), ".")
 	resource, err := base64.RawURLEncoding.DecodeString(part[min(1, len(part)-1)])
 	token, err2 := v.issue(devidp.TokenRequest{Username: "alice", Resource: string(resource), Scopes: []string{"mcp:read"}})
@@ -217,6 +233,44 @@ func TestEnterpriseSignsInOnce(t *testing.T) {
 	if cred, err := s.Load(t.Context(), oauth.Key{Server: c.server().String(), Enterprise: c.issuer()}); err != nil || !cred.RefreshToken.IsZero() || cred.Account == "" {
 		t.Errorf("kept for the server: refresh token %v, account %q, %v", !cred.RefreshToken.IsZero(), cred.Account, err)
 	}
+}
+
+// Who registers itself asks for the grants that it needs: the exchange at the company's
+// provider, assertions at the server's. It does so once at each, whatever the policy says.
+func TestEnterpriseRegistersForItsGrants(t *testing.T) {
+	c := newCompany(t)
+	c.refuse = []string{"access_denied", "access_denied"}
+	_, _, h := c.through(c.store(""), nil)
+	for range len(c.refuse) {
+		if _, _, err := c.call(h, "x"); err == nil {
+			t.Error("the policy does not refuse")
+		}
+	}
+	c.mustCall(h, "x")
+	want := []string{"authorization_code refresh_token urn:ietf:params:oauth:grant-type:token-exchange", "authorization_code refresh_token urn:ietf:params:oauth:grant-type:jwt-bearer"}
+	slices.Sort(want)
+	c.locked(func() {
+		slices.Sort(c.registered)
+		if !slices.Equal(c.registered, want) {
+			t.Errorf("registered for %q", c.registered)
+		}
+	})
+}
+
+// A server's provider that has forgotten the client gets a new one, in the same request; a
+// company's that refuses its own is no reason for that.
+func TestEnterpriseClientIsForgotten(t *testing.T) {
+	c := newCompany(t)
+	_, _, h := c.through(c.store(""), nil)
+	c.mustCall(h, "1")
+	c.res.revokeSeen()
+	c.forget = 1
+	c.mustCall(h, "2")
+	c.locked(func() {
+		if len(c.registered) != 3 {
+			t.Errorf("registered for %q", c.registered)
+		}
+	})
 }
 
 // An ID token that has ended is renewed by the refresh token, and so is the login of all

@@ -48,9 +48,9 @@ type Client struct {
 	Params []string
 	// SignInAgain is the command that hints show for a login that is of no use.
 	SignInAgain string
-	// WithoutRedirect is the grant type that a client without a redirect URI registers for,
-	// "" for the device grant.
-	WithoutRedirect string
+	// Grants are further grant types that a client registers for. With that of assertions it
+	// needs no redirect URI, and no device grant in its place.
+	Grants []string
 }
 
 // Target is what the requests of one login have in common.

@@ -18,7 +18,8 @@ import (
 // What an ID token is exchanged for (RFC 8693, sections 2.1 and 3; Identity Assertion JWT
 // Authorization Grant, draft-ietf-oauth-identity-assertion-authz-grant-04, section 4.3).
 const (
-	typeTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, no credential
+	// TypeTokenExchange is the grant type of an exchange.
+	TypeTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, no credential
 	tokenTypeIDToken  = "urn:ietf:params:oauth:token-type:id_token"       //nolint:gosec // a name, no credential
 	tokenTypeIDJAG    = "urn:ietf:params:oauth:token-type:id-jag"         //nolint:gosec // a name, no credential
 )
@@ -31,7 +32,7 @@ const (
 func (c *Client) ExchangeIDToken(ctx context.Context, t *Target, idToken Secret, audience string) (assertion Secret, scopes []string, err error) {
 	const op = "exchange the ID token"
 	form := url.Values{
-		"grant_type": {typeTokenExchange}, "requested_token_type": {tokenTypeIDJAG}, "audience": {audience},
+		"grant_type": {TypeTokenExchange}, "requested_token_type": {tokenTypeIDJAG}, "audience": {audience},
 		"subject_token": {idToken.Reveal()}, "subject_token_type": {tokenTypeIDToken},
 	}
 	if t.Resource != "" {

@@ -114,8 +114,8 @@ func (c *Client) registrationRequest(server *discovery.ServerMetadata, redirectU
 	if grants == nil {
 		grants = []string{typeCode, "refresh_token"}
 	}
-	if redirectURI == "" {
-		grants = append(grants, cmp.Or(c.WithoutRedirect, TypeDevice))
+	if grants = append(grants, c.Grants...); redirectURI == "" && !slices.Contains(c.Grants, TypeJWTBearer) {
+		grants = append(grants, TypeDevice)
 	}
 	request := map[string]any{
 		"client_name": c.Name, "application_type": "native", "token_endpoint_auth_method": preferredAuthMethod(server),
