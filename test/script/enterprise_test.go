@@ -47,12 +47,15 @@ func newOffice(t *testing.T) *office {
 		t.Cleanup(func() { _ = idp.Close() })
 		return idp
 	}
-	o.company = start(devidp.Config{Clients: []devidp.Client{{ID: "app", RedirectURIs: []string{"http://127.0.0.1/callback"}, GrantTypes: []string{"authorization_code", "refresh_token", grantExchange}}}})
+	app := devidp.Client{ID: "app", RedirectURIs: []string{"http://127.0.0.1/callback"}, GrantTypes: []string{"authorization_code", "refresh_token", grantExchange}}
+	confidential := app
+	confidential.ID, confidential.Secret = "confidential", "a s3cret of the company"
+	o.company = start(devidp.Config{Clients: []devidp.Client{app, confidential}})
 	o.provider = start(devidp.Config{
 		TokenClaims: true, Clients: []devidp.Client{{ID: "mcp-app", Secret: "s3cret", GrantTypes: []string{grantAssertion}}},
 		TrustedIssuers: []devidp.TrustedIssuer{{Issuer: o.company.Issuer(), Keys: o.company.Keys(), IDJAG: true}},
 	})
-	o.company.AddApplication(devidp.Application{Issuer: o.provider.Issuer(), Clients: map[string]string{"app": "mcp-app"}, Denied: []string{"bob"}})
+	o.company.AddApplication(devidp.Application{Issuer: o.provider.Issuer(), Clients: map[string]string{"app": "mcp-app", "confidential": "mcp-app"}, Denied: []string{"bob"}})
 	for range 2 {
 		srv := httptest.NewUnstartedServer(nil)
 		resource := &url.URL{Scheme: "http", Host: srv.Listener.Addr().String(), Path: "/mcp"}
@@ -215,6 +218,33 @@ func TestEnterpriseOtherAssertions(t *testing.T) {
 				t.Error(out)
 			}
 		})
+	}
+}
+
+// The secret of a confidential client at the company's provider comes with a variable, also to
+// the process that signs in for a bridge, goes there alone, and is kept with that login.
+func TestEnterpriseConfidentialClient(t *testing.T) {
+	o := newOffice(t)
+	flags := []string{"--enterprise", o.company.Issuer(), "--enterprise-client-id", "confidential", "--client-id", "mcp-app", "--client-secret-file", o.secret}
+	h := &house{t: t, env: append(o.env, "MCP_LOGIN_ENTERPRISE_CLIENT_SECRET=a s3cret of the company")}
+	b := h.started(h.command(append(flags, o.servers[0])...))
+	b.initialize()
+	if line := b.line(); !strings.Contains(line, `"id":1,"result"`) {
+		t.Fatal(line)
+	}
+	_ = b.in.Close()
+	b.ended()
+	if out := o.run(0, append(append([]string{"call"}, flags...), o.servers[1], "whoami")...); !strings.Contains(out, "alice") || o.signIns() != 1 {
+		t.Error(out, o.signIns())
+	}
+	out := o.run(0, "status", "--json", "--offline")
+	for _, member := range []string{`"enterprise": "` + o.company.Issuer() + `"`, `"used_by": [`, "--enterprise-client-id confidential"} {
+		if !strings.Contains(out, member) {
+			t.Errorf("no %s in %s", member, out)
+		}
+	}
+	if out := o.run(0, "logout", "--json", "--enterprise", o.company.Issuer()); strings.Count(out, `"outcome": "signed_out"`) != 3 {
+		t.Error(out)
 	}
 }
 
