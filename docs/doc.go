@@ -6,7 +6,7 @@ package docs
 
 import "embed"
 
-//go:embed desktop.md terminal.md signing-in.md environment.md storage.md proxies.md exit-codes.md troubleshooting.md install.md faq.md glossary.md logto.md
+//go:embed desktop.md terminal.md signing-in.md enterprise.md environment.md storage.md proxies.md exit-codes.md troubleshooting.md install.md faq.md glossary.md logto.md
 var files embed.FS
 
 // Topic is a page that mcp-login help prints.
@@ -22,6 +22,7 @@ var Topics = []Topic{
 	{"exit-codes", "exit-codes.md", "What the exit codes mean"},
 	{"storage", "storage.md", "Where logins are kept, and how safe that is"},
 	{"headless", "signing-in.md", "Signing in without a browser, or without a person"},
+	{"enterprise", "enterprise.md", "One sign-in at your company for many servers"},
 	{"proxies", "proxies.md", "Proxies, certificates, bad networks"},
 	{"logto", "logto.md", "Protecting a server with Logto"},
 	{"desktop", "desktop.md", "Setting up a desktop client"},
