@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,6 +26,8 @@ import (
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 )
+
+const platformIssuer = "https://platform.example"
 
 // platform signs tokens for the programs that run on it. It is a grant.TokenSource.
 type platform struct {
@@ -58,7 +61,7 @@ func (p *platform) Token(_ context.Context, audience string) (grant.Secret, erro
 	if p.whole != "" || p.fails != nil {
 		return grant.NewSecret(p.whole), p.fails
 	}
-	claims := jwt.MapClaims{"iss": "https://platform.example", "sub": "workload", "aud": audience, "exp": time.Now().Add(time.Hour).Unix(), "jti": fmt.Sprint("read ", p.reads)}
+	claims := jwt.MapClaims{"iss": platformIssuer, "sub": "workload", "aud": audience, "exp": time.Now().Add(10 * time.Minute).Unix(), "jti": fmt.Sprint("read ", p.reads)}
 	if p.change != nil {
 		p.change(claims)
 	}
@@ -69,58 +72,41 @@ func (p *platform) Token(_ context.Context, audience string) (grant.Secret, erro
 	return grant.NewSecret(token), nil
 }
 
-// trusting is a provider that trusts a platform: what presents its token gets one of devidp,
-// which no person was asked for.
+// trusting is devidp where it trusts a platform.
 type trusting struct {
 	platform *platform
-	lab      *lab
-	refuse   bool
-
-	mu    sync.Mutex
-	forms []url.Values
-	seen  map[string]bool // jti
+	issuer   string
+	forms    []url.Values // that were posted
 }
 
+// front keeps what is posted, before devidp sees it, which knows no grant without a client.
 func (s *trusting) front(provider http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			provider.ServeHTTP(w, r)
-			return
+		if r.Method == http.MethodPost {
+			_ = r.ParseForm()
+			s.forms = append(s.forms, maps.Clone(r.PostForm))
+			if !r.PostForm.Has("client_id") {
+				r.PostForm.Set("client_id", "app")
+			}
+			r.Body = io.NopCloser(strings.NewReader(r.PostForm.Encode()))
+			r.Form, r.PostForm = nil, nil
 		}
-		_ = r.ParseForm()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.forms = append(s.forms, r.PostForm)
-		if err := s.judge(r.PostForm); err != nil || s.refuse {
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = io.WriteString(w, `{"error":"invalid_grant","error_description":"I do not trust `+r.PostForm.Get("assertion")+`"}`)
-			return
-		}
-		token, err := s.lab.idp.IssueToken(devidp.TokenRequest{Username: "alice", Resource: r.PostForm.Get("resource"), Scopes: []string{"mcp:read"}})
-		if err != nil {
-			s.lab.t.Error(err)
-		}
-		_, _ = io.WriteString(w, `{"access_token":"`+token+`","token_type":"Bearer","expires_in":3600}`)
+		provider.ServeHTTP(w, r)
 	})
-}
-
-func (s *trusting) judge(form url.Values) error {
-	claims := jwt.MapClaims{}
-	assertion := form.Get("assertion") + form.Get("client_assertion")
-	_, err := jwt.ParseWithClaims(assertion, claims, func(*jwt.Token) (any, error) { return &s.platform.key.PublicKey, nil }, jwt.WithExpirationRequired())
-	jti, _ := claims["jti"].(string)
-	if s.seen[jti] {
-		return errors.New("presented twice")
-	}
-	s.seen[jti] = true
-	return err
 }
 
 func newTrusting(t *testing.T) (*trusting, *lab) {
 	t.Helper()
-	s := &trusting{platform: newPlatform(t), seen: map[string]bool{}}
-	l := newNetworkLabBehind(t, func(c *devidp.Config) { c.Registration = false }, s.front)
-	s.lab = l
+	s := &trusting{platform: newPlatform(t)}
+	l := newNetworkLabBehind(t, func(c *devidp.Config) {
+		c.Registration = false
+		c.TrustedIssuers = []devidp.TrustedIssuer{{Issuer: platformIssuer, Keys: []devidp.Key{{Public: &s.platform.key.PublicKey}}}}
+		c.Clients = []devidp.Client{
+			{ID: "app", GrantTypes: []string{oauth.GrantJWTBearer}},
+			{ID: "machine", Workload: devidp.Workload{Issuer: platformIssuer, Subject: "workload"}, GrantTypes: []string{oauth.GrantClientCredentials}},
+			{ID: "other", GrantTypes: []string{"authorization_code"}},
+		}
+	}, s.front)
 	return s, l
 }
 
@@ -140,7 +126,7 @@ func (s *trusting) workload(grantType, clientID string, more func(*oauth.Config)
 // asked anew. What it gave before is not presented again.
 func TestWorkload(t *testing.T) {
 	for name, way := range map[string]struct{ grantType, clientID string }{
-		"grant": {oauth.GrantJWTBearer, "app"}, "grant without a client": {oauth.GrantJWTBearer, ""}, "client": {oauth.GrantClientCredentials, "app"},
+		"grant": {oauth.GrantJWTBearer, "app"}, "grant without a client": {oauth.GrantJWTBearer, ""}, "client": {oauth.GrantClientCredentials, "machine"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, l := newTrusting(t)
@@ -233,33 +219,54 @@ func TestWorkloadAudience(t *testing.T) {
 				}
 			}))
 			_, _, err := l.call(h, "x")
-			if (err == nil) != c.sent || (len(s.forms) == 1) != c.sent {
+			if refused := !c.sent || c.name != nil; (err != nil) != refused || (len(s.forms) == 1) != c.sent { // devidp takes no other audience
 				t.Errorf("%d token requests, %v", len(s.forms), err)
 			}
 		})
 	}
 }
 
-// A provider that does not trust the platform is asked once for each renewal, by no other
-// grant, and what it says shows nothing of the token.
+// A provider that refuses the token is asked once for each renewal, and by no other grant. What
+// it says, and the log, show nothing of the token.
 func TestWorkloadIsRefused(t *testing.T) {
-	for _, grantType := range []string{oauth.GrantJWTBearer, oauth.GrantClientCredentials} {
-		s, l := newTrusting(t)
-		s.refuse = true
-		var log bytes.Buffer
-		_, h := l.client(l.store(""), s.workload(grantType, "app", func(c *oauth.Config) {
-			c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		}))
-		_, _, err := l.call(h, "x")
-		if err == nil || !strings.Contains(err.Error(), ": invalid_grant: I do not trust ") || hint.Of(err) == "" {
-			t.Error(err)
-		}
-		if len(s.forms) != 1 || s.platform.reads != 1 || l.tabs.Load() != 0 {
-			t.Fatalf("%d token requests, %d reads, %d tabs", len(s.forms), s.platform.reads, l.tabs.Load())
-		}
-		token := s.forms[0].Get("assertion") + s.forms[0].Get("client_assertion")
-		if all := err.Error() + log.String(); strings.Contains(all, token) || strings.Contains(all, token[:20]) {
-			t.Error(all)
+	claim := func(name string, value any) func(*trusting, *oauth.Config) {
+		return func(s *trusting, _ *oauth.Config) { s.platform.change = func(c jwt.MapClaims) { c[name] = value } }
+	}
+	for name, change := range map[string]func(s *trusting, c *oauth.Config){
+		"signed by another": func(s *trusting, _ *oauth.Config) { s.platform.key = newPlatform(t).key },
+		"of another issuer": claim("iss", "https://other.example"),
+		"about nobody":      claim("sub", ""),
+		"without an ID":     claim("jti", ""),
+		"for another audience, at a provider that is named": func(s *trusting, c *oauth.Config) {
+			s.platform.change = func(claims jwt.MapClaims) { claims["aud"] = "https://other.example" }
+			c.Named = s.issuer
+			c.Key.Issuer = c.Named
+		},
+		"of a client that may not": func(_ *trusting, c *oauth.Config) { c.Identity.ClientID, c.Key.ClientID = "other", "other" },
+	} {
+		for grantType, client := range map[string]string{oauth.GrantJWTBearer: "app", oauth.GrantClientCredentials: "machine"} {
+			t.Run(name+" "+client, func(t *testing.T) {
+				s, l := newTrusting(t)
+				s.issuer = l.idp.Issuer()
+				var log bytes.Buffer
+				_, h := l.client(l.store(""), s.workload(grantType, client, func(c *oauth.Config) {
+					c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+					change(s, c)
+				}))
+				for n := range 2 {
+					_, _, err := l.call(h, "x")
+					if err == nil || !strings.Contains(err.Error(), ": invalid_") && !strings.Contains(err.Error(), ": unauthorized_client") || hint.Of(err) == "" {
+						t.Error(err)
+					}
+					if len(s.forms) != n+1 || s.platform.reads != n+1 || l.tabs.Load() != 0 {
+						t.Fatalf("%d token requests, %d reads, %d tabs", len(s.forms), s.platform.reads, l.tabs.Load())
+					}
+					token := s.forms[n].Get("assertion") + s.forms[n].Get("client_assertion")
+					if all := fmt.Sprintf("%+v", err) + log.String(); token == "" || strings.Contains(all, token) || strings.Contains(all, token[:20]) {
+						t.Error(all)
+					}
+				}
+			})
 		}
 	}
 }
