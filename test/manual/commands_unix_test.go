@@ -191,6 +191,10 @@ func (h *home) typed(t *testing.T, command string) string {
 	}
 	id := "native-app"
 	switch {
+	case strings.Contains(command, "--client-credentials") && strings.Contains(command, "--assertion"):
+		id = "workload-client"
+	case strings.Contains(command, "--assertion"):
+		id = "workload"
 	case strings.Contains(command, "--client-key"):
 		id = "machine-key"
 	case strings.Contains(command, "--client-credentials"):
@@ -200,6 +204,7 @@ func (h *home) typed(t *testing.T, command string) string {
 		"--listen 127.0.0.1:3001", "--listen 127.0.0.1:0", "--listen :443", "--listen 127.0.0.1:0", "127.0.0.1:9464", "127.0.0.1:0",
 		"https://TENANT.logto.app/oidc", h.lab.issuer, "https://mcp.example.com", h.lab.registered,
 		"https://example.com", h.lab.example, "http://127.0.0.1:3001", h.lab.example, "http://127.0.0.1:8080", h.lab.example, "M2M_ID", id,
+		platformToken, filepath.Join(h.folder, platformToken),
 	).Replace(command)
 	if regexp.MustCompile(`^mcp-login (login|logout|token|tools)( --[a-z-]+)+$`).MatchString(command) && !strings.HasSuffix(command, "--all") {
 		command += " URL" // it is about flags

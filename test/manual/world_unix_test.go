@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/mark3labs/mcp-go/mcp"
 	mcpserver "github.com/mark3labs/mcp-go/server"
 
@@ -61,7 +62,10 @@ func newLab(t *testing.T) *lab {
 			{ID: "DEVICE_APP_ID", DeviceFlow: true},
 			{ID: "machine", ApplicationType: "web", Secret: "s3cret", GrantTypes: machine},
 			{ID: "machine-key", ApplicationType: "web", Keys: []devidp.Key{{Public: &key.PublicKey}}, GrantTypes: machine},
+			{ID: "workload", GrantTypes: []string{"urn:ietf:params:oauth:grant-type:jwt-bearer"}},
+			{ID: "workload-client", Workload: devidp.Workload{Issuer: platform, Subject: "pod"}, GrantTypes: machine},
 		},
+		TrustedIssuers: []devidp.TrustedIssuer{{Issuer: platform, Keys: []devidp.Key{{Public: &key.PublicKey}}, Reusable: true}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +75,22 @@ func newLab(t *testing.T) *lab {
 	l.serve(t, one, l.example)
 	l.serve(t, two, l.registered)
 	return l
+}
+
+// platform signs the token of the readers' programs, and platformToken is where the pages have it.
+const (
+	platform      = "https://platform.example"
+	platformToken = "/var/run/secrets/tokens/mcp"
+)
+
+// token is the platform's for the provider of the lab.
+func (l *lab) token(t *testing.T) string {
+	t.Helper()
+	token, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{"iss": platform, "sub": "pod", "aud": l.issuer, "exp": time.Now().Add(time.Hour).Unix()}).SignedString(l.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
 }
 
 // serve starts a server with the tools of the pages, and an API beside it.
@@ -144,7 +164,7 @@ func (l *lab) newHome(t *testing.T) *home {
 	keyPEM := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
 	certificatePEM := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
 	for name, text := range map[string]string{
-		"arguments.json": `{"query": "weather", "limit": 3}`, "FILE": "s3cret\n", "key.pem": keyPEM,
+		"arguments.json": `{"query": "weather", "limit": 3}`, "FILE": "s3cret\n", "key.pem": keyPEM, platformToken: l.token(t),
 		"fullchain.pem": certificatePEM, "privkey.pem": keyPEM, "company.pem": certificatePEM, "me.pem": certificatePEM, "me.key": keyPEM,
 		".config/fish/completions/README": "fish is here\n",
 		".cursor/mcp.json":                `{"mcpServers": {"old": {"command": "npx", "args": ["-y", "mcp-remote", "https://example.com/old"]}}}`,
