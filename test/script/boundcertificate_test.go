@@ -145,3 +145,53 @@ func TestCertificateAtTheTokenEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// A client without a secret authenticates with its certificate where the provider takes that
+// (RFC 8705, section 2), without a person; the form names it.
+func TestClientThatAuthenticatesByCertificate(t *testing.T) {
+	certificate, key, _ := own(t)
+	var forms []string
+	var srv *httptest.Server
+	srv = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		switch shown := len(r.TLS.PeerCertificates) > 0; r.URL.Path {
+		case "/.well-known/oauth-protected-resource/mcp":
+			_, _ = io.WriteString(w, `{"resource":"`+srv.URL+`/mcp","authorization_servers":["`+srv.URL+`"]}`)
+		case "/.well-known/oauth-authorization-server":
+			_, _ = io.WriteString(w, `{"issuer":"`+srv.URL+`","token_endpoint":"`+srv.URL+`/token","grant_types_supported":["client_credentials"],"token_endpoint_auth_methods_supported":["tls_client_auth"]}`)
+		case "/token":
+			_ = r.ParseForm()
+			forms = append(forms, r.PostForm.Get("grant_type")+" "+r.PostForm.Get("client_id")+r.Header.Get("Authorization"))
+			if !shown {
+				w.WriteHeader(http.StatusUnauthorized)
+				_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+				return
+			}
+			_, _ = io.WriteString(w, `{"access_token":"bound","token_type":"Bearer","expires_in":60}`)
+		case "/mcp":
+			if r.Header.Get("Authorization") != "Bearer bound" {
+				w.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+srv.URL+`/.well-known/oauth-protected-resource/mcp"`)
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			minimal(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	srv.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+	srv.StartTLS()
+	defer srv.Close()
+	ca := pemFile(t, &pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw})
+	for _, args := range [][]string{nil, {"--client-cert", pemFile(t, certificate, key)}} {
+		args := append([]string{"login", "--client-credentials", "--client-id", "machine", "--ca-file", ca}, args...)
+		cmd := exec.Command(binary.Build(t, "mcp-login"), append(args, srv.URL+"/mcp")...)
+		cmd.Env = append(os.Environ(), "MCP_LOGIN_DIR="+filepath.Join(t.TempDir(), "state"), "MCP_LOGIN_STORE=file", "NO_PROXY=127.0.0.1")
+		if out, err := cmd.CombinedOutput(); (err == nil) != (len(args) > 6) {
+			t.Errorf("%q: %v\n%s", args, err, out)
+		}
+	}
+	if len(forms) == 0 || forms[0] != "client_credentials machine" {
+		t.Errorf("the token endpoint got %q", forms)
+	}
+}

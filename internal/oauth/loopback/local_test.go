@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -198,24 +201,23 @@ func TestPeersAreJudged(t *testing.T) {
 }
 
 // Where a visit leads is made when the browser comes. A person who loads the page again
-// meanwhile is no second browser: the first visit has led nowhere. A second browser that
-// waits its turn is one.
+// meanwhile is no second browser: the first visit has led nowhere.
 func TestVisitIsLedWhenItComes(t *testing.T) {
 	l := listen(t, Options{})
-	began, goOn := make(chan struct{}, 3), make(chan string)
+	began := make(chan struct{}, 1)
+	first := true
 	here, _ := l.Local(provider, func(ctx context.Context) (string, error) {
-		began <- struct{}{}
-		select {
-		case to := <-goOn:
-			return to, nil
-		case <-ctx.Done():
+		if first {
+			first = false
+			began <- struct{}{}
+			<-ctx.Done() // of a provider that takes its time
 			return "", ctx.Err()
 		}
+		return provider + "&short=1", nil
 	})
 	wait, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ch := receive(wait, l, "s")
-
 	gone, leave := context.WithCancel(wait)
 	left := make(chan struct{})
 	go func() {
@@ -233,21 +235,43 @@ func TestVisitIsLedWhenItComes(t *testing.T) {
 	<-began
 	leave()
 	<-left
+	b := newBrowser(t)
+	if status, to, _ := b.open("GET", here); status != http.StatusSeeOther || to != provider+"&short=1" {
+		t.Fatalf("%d to %q", status, to)
+	}
+	answered(t, b, l, ch, "c", "s")
+}
 
-	b, other := newBrowser(t), newBrowser(t)
-	led, second := make(chan string, 1), make(chan int, 1)
-	go func() { _, to, _ := b.open("GET", here); led <- to }()
-	<-began
-	go func() { status, _, _ := other.open("GET", here); second <- status }()
-	goOn <- provider + "&short=1"
-	if to := <-led; to != provider+"&short=1" {
-		t.Errorf("led to %q", to)
+// Of many browsers that come at once one is led, and that there was another ends the login.
+func TestVisitsAreServedInTurn(t *testing.T) {
+	l := listen(t, Options{})
+	var under atomic.Int32
+	here, _ := l.Local(provider, func(context.Context) (string, error) {
+		if under.Add(1) > 1 {
+			t.Error("two visits at once")
+		}
+		for range 1000 {
+			runtime.Gosched()
+		}
+		under.Add(-1)
+		return provider, nil
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ch := receive(ctx, l, "s")
+	var led atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		b := newBrowser(t)
+		all.Go(func() {
+			if status, _, _ := b.open("GET", here); status == http.StatusSeeOther {
+				led.Add(1)
+			}
+		})
 	}
-	if status := <-second; status != http.StatusForbidden {
-		t.Errorf("a second browser: %d", status)
-	}
-	if r := <-ch; !errors.Is(r.err, ErrOpenedTwice) {
-		t.Errorf("%v", r.err)
+	all.Wait()
+	if r := <-ch; !errors.Is(r.err, ErrOpenedTwice) || led.Load() != 1 {
+		t.Errorf("%d were led, %v", led.Load(), r.err)
 	}
 }
 
