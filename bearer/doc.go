@@ -80,7 +80,7 @@
 //     it be used again; and so it is where [DPoP.Remember] cannot tell.
 //
 // A bound token with the scheme Bearer is 401, and so is one with the scheme DPoP that is not
-// bound (RFC 9449 section 7.2).
+// bound (RFC 9449 section 7.2). docs/decisions/0022-proofs-once.md says why all this.
 //
 // # Scopes
 //
