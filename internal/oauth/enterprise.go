@@ -187,12 +187,20 @@ func (e *Enterprise) vouch(ctx context.Context, t *grant.Target) (assertion gran
 		if err == nil && scopes != nil {
 			t.Scopes = scopes
 		}
-		var refused *grant.Error
-		if again || !errors.As(err, &refused) || refused.Code != "invalid_grant" || person.RefreshToken.IsZero() {
+		if again || !person.maySubjectBeOver(err) {
 			return assertion, person, err
 		}
 		failed = hashOf(person.IDToken)
 	}
+}
+
+// maySubjectBeOver reports whether err, of an exchange, may be about an ID token that the
+// provider takes no longer, so that a refresh is worth a try. RFC 8693, section 2.2.2, has one
+// code for that, and the draft another. One that was got a moment ago is not what is wrong.
+func (c *Credential) maySubjectBeOver(err error) bool {
+	var refused *grant.Error
+	return errors.As(err, &refused) && (refused.Code == "invalid_grant" || refused.Code == "invalid_request") &&
+		!c.RefreshToken.IsZero() && time.Since(c.ObtainedAt) >= unknownLife
 }
 
 // person returns the login at the company's provider with an ID token that has not ended

@@ -344,12 +344,12 @@ func TestEnterpriseSignInNeedsItsIDToken(t *testing.T) {
 // nothing of it is sent on.
 func TestEnterpriseRefusesAnotherPerson(t *testing.T) {
 	for name, swap := range map[string]jwt.MapClaims{"sub": {"sub": "mallory"}, "iss": {"iss": "https://elsewhere.example"}} {
-		t.Run(name, func(t *testing.T) {
-			c := newCompany(t)
+		t.Run(name, inCompanyBubble(func(t *testing.T, c company) {
 			s := c.store("")
 			_, login, h := c.through(s, nil)
 			c.mustCall(h, "1")
 			_, presented := c.seen()
+			time.Sleep(10 * time.Minute)
 			c.locked(func() {
 				c.refuse = []string{"invalid_grant"} // the old ID token: another one is got
 				c.renewed = func(answer map[string]any) { answer["id_token"] = swapped(t, answer["id_token"].(string), swap) }
@@ -366,7 +366,32 @@ func TestEnterpriseRefusesAnotherPerson(t *testing.T) {
 			if _, err := login.Token(t.Context()); !errors.Is(err, oauth.ErrLoginRequired) {
 				t.Errorf("the login of the company goes on: %v", err)
 			}
-		})
+		}))
+	}
+}
+
+// A provider that takes the ID token no longer gets another one, by the refresh token and
+// once; one that takes none at all is not asked for more and more of them.
+func TestEnterpriseIDTokenIsOver(t *testing.T) {
+	for _, code := range []string{"invalid_grant", "invalid_request"} {
+		t.Run(code, inCompanyBubble(func(t *testing.T, c company) {
+			_, _, h := c.through(c.store(""), nil)
+			c.mustCall(h, "1")
+			c.res.revokeSeen()
+			time.Sleep(10 * time.Minute)
+			c.locked(func() { c.refuse = []string{code} })
+			c.mustCall(h, "2")
+			c.res.revokeSeen()
+			c.locked(func() { c.refuse = []string{code, code, code} })
+			for range 3 {
+				if _, _, err := c.call(h, "3"); err == nil || hint.Of(err) == "" {
+					t.Error(err)
+				}
+			}
+			if n := c.idp.Stats().Refreshes; n != 1 || c.tabs.Load() != 1 {
+				t.Errorf("%d refreshes, %d tabs", n, c.tabs.Load())
+			}
+		}))
 	}
 }
 
