@@ -33,7 +33,7 @@ var rooms = map[string][]string{
 	"internal/oauth":           {"internal/oauth/discovery", "internal/oauth/grant", "internal/dpop"},
 	"internal/oauth/grant":     {"internal/oauth/discovery", "internal/dpop"},
 	"internal/dpop":            {"internal/origin"},
-	"internal/oauth/discovery": {"internal/neterror"},
+	"internal/oauth/discovery": {"internal/neterror", "internal/dpop"},
 	"internal/oauth/loopback":  {"internal/page"},
 	"internal/doctor":          {"internal/account", "internal/bridge/upstream", "internal/command", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/neterror", "internal/hosts", "internal/store", "internal/terminal"},
 	"internal/account":         {"internal/bridge", "internal/bridge/lazy", "internal/bridge/signin", "internal/bridge/upstream", "internal/bridge/protover", "internal/jsonrpc", "internal/oauth", "internal/oauth/grant", "internal/oauth/discovery", "internal/oauth/loopback", "internal/command", "internal/store", "internal/neterror", "internal/terminal"},

@@ -2,10 +2,18 @@ package discovery
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
+	"mcp-login/internal/dpop"
 	"mcp-login/internal/foreign"
+)
+
+// Schemes of the challenges that this package acts on, in lower case.
+const (
+	schemeBearer = "bearer"
+	schemeDPoP   = "dpop"
 )
 
 // Bounds of a WWW-Authenticate header; what is beyond them is not read.
@@ -18,10 +26,14 @@ const (
 // Challenge is one authentication challenge of a WWW-Authenticate header
 // (RFC 9110, section 11.6.1).
 type Challenge struct {
-	// Scheme in lower case, "bearer" for the ones this package acts on.
+	// Scheme in lower case.
 	Scheme string
 	// Params by lower-case name, unquoted. Of a doubled name the first counts.
 	Params map[string]string
+	// DPoP tells that the server takes tokens that are bound to a key of the client, with
+	// proofs that this client can make (RFC 9449, section 7.1), and DPoPOnly that it takes
+	// no bearer tokens. [BearerChallenge] and [DPoPChallenge] set them.
+	DPoP, DPoPOnly bool
 }
 
 // ResourceMetadata returns the address of the protected-resource metadata
@@ -65,17 +77,47 @@ func (c Challenge) Authentication() (a Authentication) {
 	return a
 }
 
-// BearerChallenge returns the Bearer challenge of a response, preferring one that
-// names metadata, then one with parameters; ok is false when there is none. Servers
-// put several schemes into one or many header lines, in any order.
+// BearerChallenge returns the challenge of a response that asks for a token: a Bearer one
+// if there is any, else a DPoP one (RFC 9449, section 7.1), and of these one that names
+// metadata, then one with parameters; ok is false when there is none. Servers put several
+// schemes into one or many header lines, in any order. Nothing crosses from one scheme
+// to another.
 func BearerChallenge(h http.Header) (c Challenge, ok bool) {
-	for _, one := range ParseChallenges(h.Values("WWW-Authenticate")) {
-		if one.Scheme != "bearer" {
-			continue
+	return tokenChallenge(h, schemeBearer, schemeDPoP)
+}
+
+// DPoPChallenge is BearerChallenge for the response to a request with a token that is bound
+// to a key: a DPoP challenge is preferred, unless only a Bearer one says what is wrong.
+func DPoPChallenge(h http.Header) (c Challenge, ok bool) {
+	c, ok = tokenChallenge(h, schemeDPoP, schemeBearer)
+	if bearer, _ := BearerChallenge(h); c.ErrorCode() == "" && bearer.ErrorCode() != "" {
+		c = bearer
+	}
+	return c, ok
+}
+
+// tokenChallenge returns the best challenge of the first of the schemes that has one.
+func tokenChallenge(h http.Header, schemes ...string) (c Challenge, ok bool) {
+	all := ParseChallenges(h.Values("WWW-Authenticate"))
+	for _, scheme := range schemes {
+		for _, one := range all {
+			if one.Scheme != scheme || ok && c.Scheme != scheme {
+				continue
+			}
+			named := one.ResourceMetadata() != "" && c.ResourceMetadata() == ""
+			if !ok || named || len(c.Params) == 0 && len(one.Params) > 0 {
+				c, ok = one, true
+			}
 		}
-		named := one.ResourceMetadata() != "" && c.ResourceMetadata() == ""
-		if !ok || named || len(c.Params) == 0 && len(one.Params) > 0 {
-			c, ok = one, true
+	}
+	c.DPoPOnly = ok
+	for _, one := range all {
+		algorithms, named := one.Params["algs"]
+		switch one.Scheme {
+		case schemeBearer:
+			c.DPoPOnly = false
+		case schemeDPoP:
+			c.DPoP = c.DPoP || !named || slices.Contains(strings.Fields(algorithms), dpop.Algorithm)
 		}
 	}
 	return c, ok

@@ -29,6 +29,7 @@ func TestBearerChallengeIsFound(t *testing.T) {
 		{"Basic before, one line", []string{`Basic realm="x", Bearer scope="s"`}, true, "", "s", ""},
 		{"Negotiate before", []string{`Negotiate YWJj==, Bearer scope=s`}, true, "", "s", ""},
 		{"DPoP before with parameters", []string{`DPoP algs="ES256 RS256", error="use_dpop_nonce", Bearer error="invalid_token"`}, true, "", "", "invalid_token"},
+		{"DPoP alone", []string{`DPoP resource_metadata="https://a.example/m", algs="ES256"`}, true, "https://a.example/m", "", ""},
 		{"two lines", []string{`Basic realm=x`, `Bearer scope="s"`}, true, "", "s", ""},
 		{"the one with parameters", []string{`Bearer, Bearer scope="s"`}, true, "", "s", ""},
 		{"blanks around the sign", []string{`Bearer scope = "s" , error = invalid_token`}, true, "", "s", "invalid_token"},
@@ -57,6 +58,30 @@ func TestBearerChallengeIsFound(t *testing.T) {
 				t.Errorf("got found=%v metadata=%q scope=%.80q error=%q", found, c.ResourceMetadata(), c.Scopes(), c.ErrorCode())
 			}
 		})
+	}
+}
+
+// RFC 9449, section 7.1: whether bound tokens are taken, and whether no others are; and which
+// challenge is about a token that was bound.
+func TestDPoPChallenge(t *testing.T) {
+	for header, want := range map[string]struct {
+		dpop, only bool
+		code       string // for a bound token
+	}{
+		`Bearer error="a"`: {false, false, "a"},
+		`DPoP error="b"`:   {true, true, "b"},
+		`DPoP algs="PS256 ES256", error="b", Bearer error="a"`: {true, false, "b"},
+		`Bearer error="a", DPoP algs="PS256"`:                  {false, false, "a"},
+		`DPoP algs="PS256"`:                                    {false, true, ""},
+		`DPoP algs=""`:                                         {false, true, ""},
+		`Basic realm="DPoP"`:                                   {false, false, ""},
+	} {
+		h := http.Header{"Www-Authenticate": {header}}
+		c, _ := BearerChallenge(h)
+		bound, _ := DPoPChallenge(h)
+		if c.DPoP != want.dpop || c.DPoPOnly != want.only || bound.ErrorCode() != want.code {
+			t.Errorf("%s: DPoP %v, only %v, error of a bound token %q", header, c.DPoP, c.DPoPOnly, bound.ErrorCode())
+		}
 	}
 }
 

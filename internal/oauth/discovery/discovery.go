@@ -29,6 +29,8 @@ type Query struct {
 	KnownIssuer string
 	// Cached is metadata that is not read again if it is the chosen issuer's.
 	Cached ServerMetadata
+	// Bound says that the account is bound to a key.
+	Bound bool
 }
 
 // Result is what the metadata of a protected MCP server says.
@@ -40,6 +42,8 @@ type Result struct {
 	ScopesSupported []string
 	// Server is the metadata of the chosen authorization server.
 	Server ServerMetadata
+	// Binding says whether the token is to be bound to a key.
+	Binding Binding
 }
 
 // Discover finds the authorization server of an MCP server: by the address in the
@@ -68,7 +72,9 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 	for _, issuer := range issuers {
 		if q.Choice.allowsCached(&q.Cached, issuer) {
 			r.Server = q.Cached
-			return r, nil
+			if r.Binding, err = BindingOf(q.Challenge, &resource, &r.Server, q.Bound); err == nil {
+				return r, nil
+			}
 		}
 		fetchServer := FetchServer
 		if len(resource.AuthorizationServers) == 0 && SameIssuer(issuer, originOf(q.Server)) {
@@ -77,7 +83,9 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 		server, err := fetchServer(ctx, client, issuer, q.Choice)
 		if err == nil {
 			r.Server = *server
-			return r, nil
+			if r.Binding, err = BindingOf(q.Challenge, &resource, server, q.Bound); err == nil {
+				return r, nil
+			}
 		}
 		failures = append(failures, err)
 	}

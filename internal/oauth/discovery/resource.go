@@ -20,6 +20,10 @@ type ResourceMetadata struct {
 	Resource             string   `json:"resource"`
 	AuthorizationServers []string `json:"authorization_servers"`
 	ScopesSupported      []string `json:"scopes_supported"`
+	// DPoPAlgorithms are those of the proofs that the resource takes, and DPoPOnly tells
+	// that it takes no bearer tokens.
+	DPoPAlgorithms []string `json:"dpop_signing_alg_values_supported"`
+	DPoPOnly       bool     `json:"dpop_bound_access_tokens_required"`
 }
 
 // Issuers returns the authorization servers that the metadata of server lists. Where
@@ -38,7 +42,10 @@ func parseResourceMetadata(body []byte) (ResourceMetadata, error) {
 	if err != nil {
 		return ResourceMetadata{}, err
 	}
-	m := ResourceMetadata{Resource: o.Text("resource"), AuthorizationServers: o.List("authorization_servers"), ScopesSupported: o.List("scopes_supported")}
+	m := ResourceMetadata{
+		Resource: o.Text("resource"), AuthorizationServers: o.List("authorization_servers"), ScopesSupported: o.List("scopes_supported"),
+		DPoPAlgorithms: o.List("dpop_signing_alg_values_supported"), DPoPOnly: o.Flag("dpop_bound_access_tokens_required"),
+	}
 	if m.Resource == "" && len(m.AuthorizationServers) == 0 {
 		return m, foreign.ErrNoObject
 	}

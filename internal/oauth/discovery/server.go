@@ -28,6 +28,7 @@ type ServerMetadata struct {
 	CodeChallengeMethods  []string `json:"code_challenge_methods_supported,omitempty"`
 	TokenAuthMethods      []string `json:"token_endpoint_auth_methods_supported,omitempty"`
 	TokenAuthAlgorithms   []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	DPoPAlgorithms        []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	IssParameterSupported bool     `json:"authorization_response_iss_parameter_supported,omitzero"`
 	ClientIDMetadata      bool     `json:"client_id_metadata_document_supported,omitzero"`
 	// CertificateBound and Aliases are about clients that show a certificate (RFC 8705,
@@ -82,6 +83,7 @@ func parseServerMetadata(body []byte) (*ServerMetadata, error) {
 		CodeChallengeMethods:  o.List("code_challenge_methods_supported"),
 		TokenAuthMethods:      o.List("token_endpoint_auth_methods_supported"),
 		TokenAuthAlgorithms:   o.List("token_endpoint_auth_signing_alg_values_supported"),
+		DPoPAlgorithms:        o.List("dpop_signing_alg_values_supported"),
 		IssParameterSupported: o.Flag("authorization_response_iss_parameter_supported"),
 		ClientIDMetadata:      o.Flag("client_id_metadata_document_supported"),
 		CertificateBound:      o.Flag("tls_client_certificate_bound_access_tokens"),
