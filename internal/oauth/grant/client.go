@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,7 +24,7 @@ const (
 	maxResponseBytes = 1 << 20
 )
 
-// Client makes requests to authorization servers. All fields but MutualTLS, Key and Params are
+// Client makes requests to authorization servers. All fields but MutualTLS, Key, Params and Proofs are
 // required, and none changes after its first use. It is safe for concurrent use.
 type Client struct {
 	// HTTP is discovery.Guard.HTTPClient, which follows no redirects, and Guard judges
@@ -46,6 +45,8 @@ type Client struct {
 	Assertion func(ctx context.Context, p discovery.Provider) (Secret, error)
 	// Params are what a person adds to requests, as "name=value" (see [CheckParam]).
 	Params []string
+	// Proofs makes the proofs of the account; its zero value is ready.
+	Proofs Proofs
 	// SignInAgain is the command that hints show for a login that is of no use.
 	SignInAgain string
 	// Grants are further grant types that a client registers for. With that of assertions it
@@ -73,6 +74,10 @@ type Target struct {
 	// RepeatScopes tells that the server wants the scopes at a refresh. It is set
 	// where a refresh has shown that.
 	RepeatScopes bool
+	// ProofKey is the key to bind tokens to (RFC 9449), zero for none, and BoundOnly tells
+	// that a bearer token is of no use.
+	ProofKey  Secret
+	BoundOnly bool
 }
 
 // requestToken gets a token by a grant that is no refresh.
@@ -91,7 +96,7 @@ func (c *Client) requestToken(ctx context.Context, op string, t *Target, form ur
 	}
 	token, err := answer.token(t)
 	if err != nil {
-		return Token{}, &Error{Op: op, Err: err}
+		return Token{}, tokenError(op, err)
 	}
 	return token, nil
 }
@@ -106,14 +111,14 @@ func (c *Client) postToken(ctx context.Context, t *Target, form url.Values) (res
 // present the same secret, if there is one; the way that worked is kept in t. A client
 // that was refused has spent nothing.
 func (c *Client) postAuthenticated(ctx context.Context, endpoint string, t *Target, form url.Values) (response, error) {
-	answer, err := c.postForm(ctx, endpoint, t, maps.Clone(form))
+	answer, err := c.postProven(ctx, endpoint, t, form)
 	if err != nil || !answer.mayRefuseClient() {
 		return answer, err
 	}
 	for _, other := range t.Registration.otherAuthMethods(t.Server.TokenAuthMethods) {
 		again := *t
 		again.Registration.AuthMethod = other
-		next, err := c.postForm(ctx, endpoint, &again, maps.Clone(form))
+		next, err := c.postProven(ctx, endpoint, &again, form)
 		if err != nil {
 			return answer, err
 		}
@@ -131,6 +136,11 @@ func (c *Client) postAuthenticated(ctx context.Context, endpoint string, t *Targ
 // may be gone unnoticed, when the machine has slept, and what the form holds can be
 // sent only once.
 func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form url.Values) (response, error) {
+	return c.postWith(ctx, endpoint, t, form, nil)
+}
+
+// postWith is postForm for a request to which prove adds something; it may be nil.
+func (c *Client) postWith(ctx context.Context, endpoint string, t *Target, form url.Values, prove func(*http.Request) error) (response, error) {
 	via := c.HTTP
 	if c.MutualTLS != nil && t.Server.TakesCertificates() {
 		via, endpoint = c.MutualTLS, t.Server.AtCertificate(endpoint)
@@ -156,9 +166,16 @@ func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form 
 	if user != "" {
 		req.SetBasicAuth(user, password)
 	}
+	if prove != nil {
+		if err := prove(req); err != nil {
+			return response{}, fmt.Errorf("%w: %w", ErrNotSent, err)
+		}
+	}
 	defer withholdRequest(req, form)()
 	via.CloseIdleConnections()
-	return send(via, req)
+	answer, err := send(via, req)
+	answer.nonce = c.Proofs.Learn(req.URL, answer.nonce)
+	return answer, err
 }
 
 // withholdRequest withholds what is secret in a request with this form, until its answer

@@ -56,6 +56,9 @@ func authorizationRequest(t *Target, verifier, state string, params url.Values) 
 	if t.Resource != "" {
 		form.Set("resource", t.Resource)
 	}
+	if key := thumbprint(t.ProofKey); key != "" { // RFC 9449, section 10: a stolen code is of no use without the key
+		form.Set("dpop_jkt", key)
+	}
 	if slices.Contains(t.Scopes, "openid") {
 		form.Set("nonce", nonceFor(verifier))
 	}

@@ -142,7 +142,7 @@ func (c *Client) PollDevice(ctx context.Context, t *Target, device Device) (Toke
 		case answer.isGrant():
 			token, err := answer.token(t)
 			if err != nil {
-				return Token{}, &Error{Op: op, Err: err}
+				return Token{}, tokenError(op, err)
 			}
 			return token, nil
 		}

@@ -17,7 +17,9 @@
 //     [Client.JWTBearer] (RFC 7523, section 2.1), both in code.go.
 //  7. [Client.Refresh] (RFC 6749, section 6; refresh.go) and [Client.Revoke] (RFC 7009;
 //     revoke.go).
-//  8. [Client.Probe], [Client.TryCode] and [Client.TryDeviceCode] ask the server about
+//  8. [Proofs] signs proofs of possession (RFC 9449) for all of them that lead to a token,
+//     and for requests to the resource, with the nonce of each server (proof.go).
+//  9. [Client.Probe], [Client.TryCode] and [Client.TryDeviceCode] ask the server about
 //     the client before a person is asked (probe.go).
 //
 // There is one parser of what endpoints answer, which takes the errors of RFC 6749 and

@@ -88,7 +88,7 @@ func (c *Client) explainParams(err error) error {
 // request objects).
 var reservedParams = []string{
 	"response_type", "client_id", "redirect_uri", "scope", "state", "code_challenge", "code_challenge_method", "resource",
-	"response_mode", "request", "request_uri", "client_secret", "client_assertion", "client_assertion_type", "code", "code_verifier",
+	"response_mode", "request", "request_uri", "client_secret", "client_assertion", "client_assertion_type", "code", "code_verifier", "dpop_jkt",
 	"grant_type", "refresh_token", "device_code", "assertion", // of token requests
 }
 

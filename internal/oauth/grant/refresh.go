@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"mcp-login/internal/dpop"
 	"mcp-login/internal/oauth/discovery"
 )
 
@@ -43,10 +44,15 @@ func (c *Client) Refresh(ctx context.Context, t *Target, refreshToken Secret) (T
 		return Token{}, &LostAnswerError{unavailable(op, err)}
 	case answer.isGrant():
 		token, err := answer.token(t)
-		if err != nil {
+		switch {
+		case errors.Is(err, errNotBound): // what is refreshed is of no use any more
+			return Token{}, tokenError(op, err)
+		case err != nil:
 			return Token{}, unavailable(op, err)
 		}
 		return token, nil
+	case answer.Code == dpop.ErrUseNonce: // not looked at, but another try is of no use
+		return Token{}, &Error{Op: op, Code: answer.Code, Err: errors.Join(discovery.ErrUnavailable, errors.New(answer.describe())), Hint: hintFor(answer.Code, "")}
 	case answer.isBusy():
 		return Token{}, &Error{Op: op, Err: errors.Join(discovery.ErrUnavailable, &NotSpentError{answer.retryAfter}, fmt.Errorf("status %d", answer.status))}
 	case !answer.isRefusal():

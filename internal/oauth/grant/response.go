@@ -17,6 +17,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"mcp-login/internal/dpop"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/retry"
 )
@@ -124,11 +125,12 @@ type response struct {
 	// oauthError is the error in it. Without a code, Description may be its text.
 	oauthError
 	retryAfter time.Duration
+	nonce      string // for the next proof (RFC 9449, section 8), "" for none
 }
 
 // newResponse reads an answer. A form, as GitHub's, is one whatever its type says.
 func newResponse(status int, header http.Header, body []byte) response {
-	a := response{status: status, body: body, retryAfter: retry.After(header.Get("Retry-After"), time.Now())}
+	a := response{status: status, body: body, retryAfter: retry.After(header.Get("Retry-After"), time.Now()), nonce: header.Get(dpop.NonceHeader)}
 	a.object, a.unread = foreign.ParseObject(body)
 	mediaType, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
 	if a.unread != nil && (mediaType == "application/x-www-form-urlencoded" || bytes.HasPrefix(body, []byte("access_token="))) {
@@ -210,7 +212,7 @@ func (a response) refusesClient() bool {
 // mayRefuseClient reports whether the client may be what was refused: with 401 that is
 // so (RFC 6749, section 5.2), whatever the words, unless they are about the grant.
 func (a response) mayRefuseClient() bool {
-	aboutGrant := slices.Contains([]string{"invalid_grant", "authorization_pending", "slow_down", "expired_token"}, a.Code)
+	aboutGrant := slices.Contains([]string{"invalid_grant", "authorization_pending", "slow_down", "expired_token", dpop.ErrUseNonce}, a.Code)
 	return a.refusesClient() || a.status == http.StatusUnauthorized && !aboutGrant
 }
 
@@ -241,6 +243,10 @@ func hintFor(code, resource string) string {
 		return "the provider does not accept this client: check the client id and, if it has one, its secret, and that it is a native application"
 	case "invalid_scope":
 		return "the provider does not grant this client a scope that was asked for: allow it there (in Logto: Permissions of a third-party application), or choose others with --scope"
+	case dpop.ErrUseNonce:
+		return "the provider asks for a nonce again and again, or gives none (DPoP): tell its operator"
+	case dpop.ErrorCode:
+		return "is the clock of this machine right? The provider refuses the proof that the login has its key (DPoP)"
 	case "access_denied":
 		return "the login was refused, or the account may not use this server"
 	}

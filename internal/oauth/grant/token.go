@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"mcp-login/internal/dpop"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth/discovery"
 )
@@ -25,6 +26,8 @@ type Token struct {
 	Scopes []string
 	// Account is a name for people from the ID token, "" where it has none.
 	Account string
+	// Bound tells that the access token is bound to Target.ProofKey.
+	Bound bool
 }
 
 // maxLifetime bounds what a careless server may say, so that no time overflows.
@@ -37,10 +40,18 @@ func (a response) token(t *Target) (Token, error) {
 	}
 	o := a.object
 	access, idToken := o.Text("access_token"), o.Text("id_token")
-	if err := cmp.Or(o.Faults["access_token"], checkToken(access, o.Text("token_type"))); err != nil {
+	tokenType := o.Text("token_type")
+	bound := !t.ProofKey.IsZero() && isBound(tokenType)
+	if bound {
+		tokenType = ""
+	}
+	if err := cmp.Or(o.Faults["access_token"], checkToken(access, tokenType)); err != nil {
 		return Token{}, err
 	}
-	token := Token{AccessToken: NewSecret(access), RefreshToken: NewSecret(o.Text("refresh_token")), Scopes: discovery.UsableScopes(o.List("scope"))}
+	if t.BoundOnly && !bound {
+		return Token{}, errNotBound
+	}
+	token := Token{Bound: bound, AccessToken: NewSecret(access), RefreshToken: NewSecret(o.Text("refresh_token")), Scopes: discovery.UsableScopes(o.List("scope"))}
 	if seconds, ok := o.Seconds("expires_in"); ok && seconds > 0 {
 		token.Lifetime = max(1, time.Duration(min(seconds, maxLifetime.Seconds())*float64(time.Second)))
 	}
@@ -57,6 +68,21 @@ var errNoToken = errors.New("the token response holds no access_token")
 // 8693, the drafts of MAC and PoP tokens). A token of any other type is a bearer token,
 // whatever a provider calls it: user, bot, or nothing.
 var needsProof = []string{"dpop", "mac", "pop", "hok", "n_a"}
+
+// isBound reports whether a token of this type is bound to the key of a proof (RFC 9449,
+// section 5).
+func isBound(tokenType string) bool {
+	return strings.EqualFold(strings.TrimSpace(tokenType), dpop.Scheme)
+}
+
+// tokenError is the error for an answer that holds no usable token.
+func tokenError(op string, err error) error {
+	e := &Error{Op: op, Err: err}
+	if errors.Is(err, errNotBound) {
+		e.Hint = "the provider has to bind tokens to the key of the proofs that it is sent (RFC 9449): tell its operator, or sign out, which forgets a login that is bound to a key"
+	}
+	return e
+}
 
 // checkToken accepts a bearer token that can be put into a header as it is
 // (RFC 6750, section 2.1): visible ASCII, so that no line break in it can add
