@@ -195,25 +195,33 @@ func (a *Account) TokenSource() string {
 	return ""
 }
 
-// Token returns what is put on requests, renewed if need be, and when the access token
-// ends, if that is known. Nobody is asked to sign in.
-func (a *Account) Token(ctx context.Context) (token grant.Secret, expiry time.Time, err error) {
+// Token is what is put on requests.
+type Token struct {
+	grant.Secret
+	// Expiry is when the access token ends, zero where that is not known.
+	Expiry time.Time
+	// Bound tells that it is of no use without the key of the login (RFC 9449).
+	Bound bool
+}
+
+// Token returns what is put on requests, renewed if need be. Nobody is asked to sign in.
+func (a *Account) Token(ctx context.Context) (Token, error) {
 	if !a.Connection.Token.IsZero() {
-		return a.Connection.Token, time.Time{}, nil
+		return Token{Secret: a.Connection.Token}, nil
 	}
 	if v := a.Connection.Commands.Authorization(); v != nil {
 		p, err := v.Get(ctx)
 		if err != nil {
-			return grant.Secret{}, time.Time{}, err
+			return Token{}, err
 		}
-		return p.Token(), p.Expiry, grant.CheckToken(p.Token())
+		return Token{Secret: p.Token(), Expiry: p.Expiry}, grant.CheckToken(p.Token())
 	}
 	cred, err := a.OAuth.Token(ctx)
 	if err != nil {
-		return grant.Secret{}, time.Time{}, err
+		return Token{}, err
 	}
-	token = a.OAuth.Bearer(cred)
-	return token, cred.Expiry, grant.CheckToken(token)
+	token := a.OAuth.Bearer(cred)
+	return Token{token, cred.Expiry, a.OAuth.Proven(cred)}, grant.CheckToken(token)
 }
 
 // SignIn lets the server say whether a login is needed, and whether the token it
@@ -318,6 +326,9 @@ func Validity(key oauth.Key, cred oauth.Credential, now time.Time) string {
 	until := "access token without a known end"
 	if !cred.Expiry.IsZero() {
 		until = "access token valid for " + terminal.Approximately(cred.Expiry.Sub(now))
+	}
+	if cred.Bound() {
+		until += ", bound to a key that is kept with it (DPoP)"
 	}
 	if cred.RefreshToken.IsZero() && key.Enterprise == "" && !oauth.WithoutPerson(key.Grant) {
 		return until + ", then you will be asked again (the provider gave no refresh token)"

@@ -77,7 +77,10 @@ type loginRow struct {
 	ExpiresAt   *time.Time `json:"expires_at,omitzero"`
 	LastUsedAt  *time.Time `json:"last_used_at,omitzero"`
 	Refreshable bool       `json:"refreshable"`
-	NeedsLogin  bool       `json:"needs_login"`
+	// BoundToKey tells that the tokens are of no use without a key that is kept with them
+	// (DPoP).
+	BoundToKey bool `json:"bound_to_key,omitzero"`
+	NeedsLogin bool `json:"needs_login"`
 	// Check is what a real request has shown: works, refused, no answer; "" when
 	// none was made.
 	Check string `json:"check,omitzero"`
@@ -160,7 +163,7 @@ func row(e store.Entry, now time.Time) loginRow {
 	r := loginRow{
 		Server: e.Key.Server, Profile: e.Key.Profile, Account: e.Account, Issuer: e.Issuer, IssuerFoundAt: e.FoundAt, IssuerNamed: cmp.Or(e.Key.Issuer, e.Named),
 		ClientID: e.ClientID, Resource: e.Resource, RequestedScopes: append([]string{}, e.Requested...), Scopes: append([]string{}, e.Scopes...),
-		Flags: strings.Join(account.Flags(e), " "), Store: string(e.Store), Refreshable: e.Refreshable,
+		Flags: strings.Join(account.Flags(e), " "), Store: string(e.Store), Refreshable: e.Refreshable, BoundToKey: e.Bound,
 		Problem: e.Problem, NeedsLogin: e.Problem != "" || !e.HasToken,
 		LastUsedAt: inUTC(e.LastUsed), ExpiresAt: inUTC(e.Expiry), Enterprise: e.Key.Enterprise,
 	}
@@ -209,6 +212,9 @@ func (a *app) printStatus(report statusReport, asJSON bool) error {
 		}
 		if r.IssuerFoundAt != "" {
 			a.term.Note("%s: the metadata of %s calls itself %s, which was accepted for this account (--accept-issuer)", r.Server, foreign.ShortAddress(r.IssuerFoundAt), foreign.Line(r.Issuer))
+		}
+		if r.BoundToKey {
+			a.term.Note("%s: the tokens are bound to a key that is kept with them (DPoP)", r.Server)
 		}
 		switch {
 		case r.Pending != nil:

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mcp-login/internal/account"
+	"mcp-login/internal/hint"
 )
 
 func newToken(a *app) *cobra.Command {
@@ -48,12 +49,22 @@ func (a *app) token(ctx context.Context, o options, raw string, asHeader, asJSON
 		return err
 	}
 	defer acc.Close()
-	token, expiry, err := acc.Token(ctx)
+	token, err := acc.Token(ctx)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return a.term.JSON(tokenReport{schemaVersion, acc.Server.String(), "Bearer", token.Reveal(), inUTC(expiry)})
+	kind := "Bearer"
+	if token.Bound {
+		kind = "DPoP"
+	}
+	switch {
+	case asJSON:
+		return a.term.JSON(tokenReport{schemaVersion, acc.Server.String(), kind, token.Reveal(), inUTC(token.Expiry)})
+	case token.Bound:
+		return &hint.Error{
+			Op: "print the token", Err: errors.New("it is bound to the key of this login (DPoP), and of no use to another program"),
+			Hint: "let mcp-login send the requests, as " + acc.CommandFor("tools") + " does; to look at the token, add --json",
+		}
 	}
 	line := token.Reveal()
 	if asHeader {

@@ -27,9 +27,20 @@ func (x *examination) challenged(context.Context) Finding {
 	}
 	x.challenge = c
 	if c.ResourceMetadata() == "" {
-		return passed("Bearer, without the address of its metadata; the well-known addresses are tried")
+		return passed("%s, without the address of its metadata; the well-known addresses are tried", wanted(c))
 	}
-	return passed("Bearer, metadata at %s%s", redacted(c.ResourceMetadata()), scopeList(c.Scopes()))
+	return passed("%s, metadata at %s%s", wanted(c), redacted(c.ResourceMetadata()), scopeList(c.Scopes()))
+}
+
+// wanted are the kinds of token that a challenge asks for.
+func wanted(c discovery.Challenge) string {
+	switch {
+	case c.DPoPOnly:
+		return "DPoP (tokens that are bound to a key)"
+	case c.DPoP:
+		return "Bearer or DPoP"
+	}
+	return "Bearer"
 }
 
 func schemes(h http.Header) string {
@@ -104,12 +115,23 @@ func (x *examination) providerMetadata(ctx context.Context) Finding {
 		return failedBy(err, "can "+x.issuer+" be reached from here? Else its operator has to look at its metadata (RFC 8414)")
 	}
 	x.provider = m
+	resource := x.resource
+	if resource == nil {
+		resource = &discovery.ResourceMetadata{}
+	}
+	binding, err := discovery.BindingOf(x.challenge, resource, m, false)
+	if err != nil {
+		return failedBy(err, "")
+	}
 	leftOut := ""
 	for _, reason := range m.LeftOut() {
 		leftOut += "; left out: " + reason.Error()
 	}
 	if m.FoundAt != "" {
 		leftOut = ", as the metadata of " + redacted(m.FoundAt) + " calls itself, which was accepted (--accept-issuer)" + leftOut
+	}
+	if binding != discovery.Unbound {
+		leftOut = ", tokens bound to a key (DPoP)" + leftOut
 	}
 	return passed("%s, authorization at %s%s", m.Issuer, redacted(m.AuthorizationEndpoint), leftOut)
 }

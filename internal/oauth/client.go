@@ -355,6 +355,7 @@ func (c *Client) stored(ctx context.Context) (*Credential, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the stored credential: %w", err)
 	}
+	cred = c.withoutLostKey(cred)
 	return &cred, nil
 }
 

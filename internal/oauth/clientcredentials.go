@@ -73,7 +73,11 @@ func (c *Client) discoverTokenEndpoint(ctx context.Context, previous *Credential
 		if c.cfg.Named != "" {
 			issuer = discovery.IssuerOf(c.cfg.Named)
 		}
-		return discovery.Result{Resource: c.cfg.Server.String(), Server: discovery.ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}, nil
+		found := discovery.Result{Resource: c.cfg.Server.String(), Server: discovery.ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}
+		if why.challenge.DPoPOnly { // what the endpoint can do, nobody has said
+			found.Binding = discovery.BoundOnly
+		}
+		return found, nil
 	}
 	if why.challenge.Scheme == "" && previous.Metadata.TokenEndpoint != "" && time.Since(previous.MetadataAt) < metadataLifetime {
 		return discovery.Result{Resource: previous.Resource, ScopesSupported: previous.RequestedScopes, Server: previous.Metadata}, nil

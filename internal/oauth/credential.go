@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"mcp-login/internal/dpop"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 )
@@ -109,8 +110,11 @@ type Credential struct {
 	Attempt Attempt `json:"attempt,omitzero"`
 
 	AccessToken  grant.Secret `json:"access_token,omitzero"`
-	TokenType    string       `json:"token_type,omitzero"`
 	RefreshToken grant.Secret `json:"refresh_token,omitzero"`
+	// TokenType is Bearer, or DPoP for an account whose tokens are bound to ProofKey
+	// (RFC 9449). One that has been bound stays so.
+	TokenType string       `json:"token_type,omitzero"`
+	ProofKey  grant.Secret `json:"dpop_key,omitzero"`
 	// Unanswered is when the refresh token was sent and no answer came: whether
 	// it is spent is unknown.
 	Unanswered time.Time    `json:"unanswered_at,omitzero"`
@@ -159,8 +163,14 @@ func (c *Credential) target(server *discovery.ServerMetadata) *grant.Target {
 		kept.Issuer, kept.FoundAt, kept.TokenEndpoint, kept.RevocationEndpoint = c.Issuer, c.FoundAt, c.TokenEndpoint, c.RevocationEndpoint
 		server = &kept
 	}
-	return &grant.Target{Server: *server, Registration: c.Registration, Resource: c.Resource, Scopes: c.RequestedScopes, RepeatScopes: c.RepeatScopes}
+	return &grant.Target{
+		Server: *server, Registration: c.Registration, Resource: c.Resource, Scopes: c.RequestedScopes, RepeatScopes: c.RepeatScopes,
+		ProofKey: c.ProofKey, BoundOnly: c.Bound(),
+	}
 }
+
+// Bound reports whether the account takes only tokens that are bound to its key.
+func (c *Credential) Bound() bool { return c.TokenType == dpop.Scheme }
 
 // apply puts a token into the credential, and what t has learned about the client. An
 // answer without a new refresh token keeps the old one (RFC 6749, section 6), and one
@@ -168,7 +178,9 @@ func (c *Credential) target(server *discovery.ServerMetadata) *grant.Target {
 // asks for, since servers name fewer than they granted.
 func (c *Credential) apply(token grant.Token, t *grant.Target, now time.Time) {
 	c.Registration.AuthMethod, c.RepeatScopes = t.Registration.AuthMethod, t.RepeatScopes
-	c.AccessToken, c.TokenType = token.AccessToken, "Bearer"
+	if c.AccessToken, c.TokenType = token.AccessToken, dpop.Scheme; !token.Bound {
+		c.TokenType, c.ProofKey = "Bearer", grant.Secret{}
+	}
 	c.ObtainedAt, c.Expiry, c.Unanswered = now, time.Time{}, time.Time{}
 	if token.Lifetime > 0 {
 		c.Expiry = now.Add(token.Lifetime)
@@ -186,12 +198,16 @@ func (c *Credential) apply(token grant.Token, t *grant.Target, now time.Time) {
 }
 
 // withoutTokens is what remains of a login whose tokens have ended: the account, with
-// what was said for it.
+// what was said for it, and that it is bound to a key.
 func (c *Credential) withoutTokens() Credential {
-	return Credential{
+	kept := Credential{
 		Server: c.Server, Issuer: c.Issuer, FoundAt: c.FoundAt, Named: c.Named, Registration: c.Registration,
 		Choices: c.Choices, Authentication: c.Authentication, Account: c.Account, SignedIn: c.SignedIn, Established: c.Established || c.HasToken(),
 	}
+	if c.Bound() {
+		kept.TokenType, kept.ProofKey = c.TokenType, c.ProofKey
+	}
+	return kept
 }
 
 // Login tells one sign-in to the account from another, whoever it was that signed in; "" is

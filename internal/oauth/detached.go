@@ -16,8 +16,11 @@ import (
 type LoginRequest struct {
 	// Failed is the hash of the token that was of no use.
 	Failed string `json:"failed,omitzero"`
-	// Challenge are the parameters of the server's challenge.
+	// Challenge are the parameters of the server's challenge, and DPoP and DPoPOnly those of
+	// discovery.Challenge.
 	Challenge map[string]string `json:"challenge,omitzero"`
+	DPoP      bool              `json:"dpop,omitzero"`
+	DPoPOnly  bool              `json:"dpop_only,omitzero"`
 	// Fresh and StepUp say that a refreshed token was refused as well, and
 	// that more scopes are needed.
 	Fresh  bool `json:"fresh,omitzero"`
@@ -27,7 +30,7 @@ type LoginRequest struct {
 // RunDetached signs in as another process has requested. ready is called when LockLogin
 // is held; that process waits for it.
 func (c *Client) RunDetached(ctx context.Context, d LoginRequest, ready func()) error {
-	why := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge}, signIn: d.Fresh, stepUp: d.StepUp, awaited: true}
+	why := renewal{failed: tokenHash(d.Failed), challenge: discovery.Challenge{Scheme: "bearer", Params: d.Challenge, DPoP: d.DPoP, DPoPOnly: d.DPoPOnly}, signIn: d.Fresh, stepUp: d.StepUp, awaited: true}
 	began := time.Now()
 	unlock, err := c.cfg.Store.LockLogin(ctx, c.cfg.Key, nil)
 	if err != nil {
@@ -72,7 +75,7 @@ func (why renewal) loginRequest() LoginRequest {
 			params[name] = strings.ToValidUTF8(value, "\x00")
 		}
 	}
-	return LoginRequest{Failed: string(why.failed), Challenge: params, Fresh: why.signIn, StepUp: why.stepUp}
+	return LoginRequest{Failed: string(why.failed), Challenge: params, DPoP: why.challenge.DPoP, DPoPOnly: why.challenge.DPoPOnly, Fresh: why.signIn, StepUp: why.stepUp}
 }
 
 // StopAsking makes sure that no login begins from now on, neither here nor in another

@@ -23,7 +23,7 @@ func (c *Client) discover(ctx context.Context, previous *Credential, why renewal
 	}
 	found, err := discovery.Discover(ctx, c.cfg.HTTP, discovery.Query{
 		Server: c.cfg.Server, Challenge: why.challenge, ResourceChosen: c.cfg.Key.Resource != "",
-		Choice: c.cfg.WithKept(previous.Provider()), KnownIssuer: previous.Provider().RequestedAs(), Cached: cached,
+		Choice: c.cfg.WithKept(previous.Provider()), KnownIssuer: previous.Provider().RequestedAs(), Cached: cached, Bound: previous.Bound(),
 	})
 	for _, reason := range found.Server.LeftOut() {
 		c.log.Debug("a member of the provider's metadata is left out", "reason", reason)

@@ -25,11 +25,13 @@
 //     document, else the one registered in an earlier login, else the project's document,
 //     else one that is registered dynamically (RFC 7591; clientchoice.go). Whether the
 //     provider knows it is asked first (probe.go).
-//  8. The authorization request with S256 PKCE (RFC 7636), state and resource (RFC 8707)
+//  8. Where the server asks for tokens that are bound to a key (RFC 9449), the account gets
+//     one before anything is requested, and keeps it (bind.go).
+//  9. The authorization request with S256 PKCE (RFC 7636), state and resource (RFC 8707)
 //     is shown (authorize in login.go; its scopes and prompt: request.go), and pushed to
 //     the provider when the browser comes (RFC 9126; push.go); exactly one valid answer
 //     is awaited, its issuer compared (RFC 9207).
-//  9. The code is exchanged, the credential saved, and only then is the browser tab told
+//  10. The code is exchanged, the credential saved, and only then is the browser tab told
 //     that the login succeeded (login.go). What is kept: credential.go, choices.go, and of
 //     one that failed attempt.go.
 //
@@ -39,8 +41,10 @@
 // extension Enterprise-Managed Authorization).
 //
 // [Client.Transport] hides all of this behind an http.RoundTripper that replays the
-// refused request once (transport.go). [Client] holds it together (client.go),
-// [Client.Logout] ends a login (revoke.go), and [Client.CheckClient] is for doctor
-// (clientcheck.go). The package opens no browser, touches no keyring and prints
-// nothing: the redirect listener and the store are handed in as [Redirect] and [Store].
+// refused request once (transport.go). Where tokens are bound to a key it puts a fresh
+// proof on each request; another try for a nonce is no renewal (bind.go). [Client] holds
+// it together (client.go), [Client.Logout] ends a login (revoke.go), and
+// [Client.CheckClient] is for doctor (clientcheck.go). The package opens no browser,
+// touches no keyring and prints nothing: the redirect listener and the store are handed
+// in as [Redirect] and [Store].
 package oauth

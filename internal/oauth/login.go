@@ -202,6 +202,7 @@ func (l *login) prepare(reg grant.Registration) {
 		Attempt: previous.Attempt, Choices: l.cfg.Over(previous.Choices), RequestedScopes: l.scopes(),
 		RepeatScopes: previous.RepeatScopes && same, WithoutOffline: previous.WithoutOffline && same,
 	}
+	l.bind()
 	if l.cfg.Overrides() {
 		l.next.Named = l.cfg.Named
 	}

@@ -31,16 +31,20 @@ type refusal struct {
 	needsScope bool
 }
 
-// readRefusal reads a response to a request that presented token. Without a token
-// only a challenge asks for one: another 403, and a redirect, are the answer.
-func readRefusal(req *http.Request, resp *http.Response, token grant.Secret) refusal {
+// readRefusal reads a response to a request that presented the token of cred. Without a
+// token only a challenge asks for one: another 403, and a redirect, are the answer.
+func (c *Client) readRefusal(req *http.Request, resp *http.Response, cred *Credential) refusal {
 	var r refusal
+	token, challenge := c.Bearer(cred), discovery.BearerChallenge
+	if c.Proven(cred) {
+		challenge = discovery.DPoPChallenge
+	}
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
 		r.kind = unauthorized
-		r.challenge, _ = discovery.BearerChallenge(resp.Header)
+		r.challenge, _ = challenge(resp.Header)
 	case http.StatusForbidden:
-		r.challenge, _ = discovery.BearerChallenge(resp.Header)
+		r.challenge, _ = challenge(resp.Header)
 		r.needsScope = r.challenge.ErrorCode() == "insufficient_scope"
 		switch {
 		case r.challenge.WantsAuthentication(): // which is to be a 401 (RFC 9470, section 3)
@@ -155,7 +159,7 @@ func (c *Client) doubt(cred *Credential, r refusal) bool {
 func (c *Client) withoutAsking(ctx context.Context, cred *Credential, r refusal, tried bool) (newer *Credential, err error) {
 	why := renewal{failed: hashOf(c.Bearer(cred)), quiet: true}
 	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
-	if err == nil && c.serves(&stored, why) {
+	if stored = c.withoutLostKey(stored); err == nil && c.serves(&stored, why) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.cred, c.history = &stored, tokenHistory{got: time.Now(), doubted: c.history.doubted}

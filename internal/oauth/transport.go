@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"mcp-login/internal/dpop"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
@@ -64,16 +65,16 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	a := attempts{client: c, req: req, cred: cred, early: early}
 	for {
-		token := c.Bearer(a.cred)
-		resp, err := t.base.RoundTrip(sign(a.req, token))
+		resp, err := t.send(a.req, a.cred)
 		if err != nil {
 			return nil, err
 		}
-		r := readRefusal(a.req, resp, token)
+		r := c.readRefusal(a.req, resp, a.cred)
 		if r.kind == notRefused {
 			c.recordAccepted(a.cred, resp)
 			return resp, nil
 		}
+		c.grants.Proofs.Learn(a.req.URL, resp.Header.Get(dpop.NonceHeader))
 		if final, err := a.refused(r, resp); final != nil || err != nil {
 			return final, err
 		}
@@ -81,6 +82,14 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, c.signInError(err)
 		}
 	}
+}
+
+// send sends a signed copy of req.
+func (t *transport) send(req *http.Request, cred *Credential) (*http.Response, error) {
+	if t.client.Proven(cred) && cred.HasToken() {
+		return t.sendProven(req, cred)
+	}
+	return t.base.RoundTrip(sign(req, t.client.Bearer(cred)))
 }
 
 // attempts are the attempts at one request.
@@ -152,7 +161,7 @@ func MayBeSessionLoss(req *http.Request, resp *http.Response) bool {
 // SignIn gets another token than that of a refused request. It is for a 401 that Transport
 // has returned, when it was not about the session.
 func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
-	token, _ := strings.CutPrefix(refused.Request.Header.Get("Authorization"), "Bearer ")
+	_, token, _ := strings.Cut(refused.Request.Header.Get("Authorization"), " ")
 	if _, err := c.renew(ctx, renewal{failed: hashOf(grant.NewSecret(token))}); err != nil {
 		return c.signInError(err)
 	}
@@ -189,10 +198,15 @@ func sign(req *http.Request, token grant.Secret) *http.Request {
 	if token.IsZero() {
 		return req
 	}
-	signed := req.WithContext(req.Context())
-	signed.Header = req.Header.Clone()
+	signed := withOwnHeader(req)
 	signed.Header.Set("Authorization", "Bearer "+token.Reveal())
 	return signed
+}
+
+func withOwnHeader(req *http.Request) *http.Request {
+	own := req.WithContext(req.Context())
+	own.Header = req.Header.Clone()
+	return own
 }
 
 // notRenewed returns the error for a renewal that failed. When a new token was refused as

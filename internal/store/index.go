@@ -51,6 +51,8 @@ type Entry struct {
 	UnderWay bool `json:"-"`
 	// Refreshable tells that there is a refresh token.
 	Refreshable bool `json:"refreshable"`
+	// Bound tells that the tokens are bound to a key (RFC 9449).
+	Bound bool `json:"bound,omitzero"`
 	// Expiry is when the access token ends; zero when the issuer did not say.
 	Expiry time.Time `json:"expires_at,omitzero"`
 	// SavedAt is when the login was last written.
@@ -70,7 +72,7 @@ func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind)
 	key.Scopes, key.Params = slices.Clone(key.Scopes), slices.Clone(key.Params)
 	return Entry{
 		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named, ClientID: cred.Registration.ClientID,
-		Resource: cred.Resource, Requested: slices.Clone(cred.RequestedScopes), Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(),
+		Resource: cred.Resource, Requested: slices.Clone(cred.RequestedScopes), Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(), Bound: cred.Bound(),
 		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), HasToken: cred.HasToken(), Established: cred.Established, LastError: cred.Attempt.Text,
 	}
 }
@@ -89,7 +91,7 @@ const (
 	// members that they do not know and the number, so that an entry without it is
 	// read again from its credential. A new member that must not be lost needs a
 	// higher number.
-	entryFormat = 1
+	entryFormat = 2
 )
 
 type indexed struct {

@@ -93,13 +93,13 @@ func TestIndexEntryOfALaterRelease(t *testing.T) {
 	save(t, s, keyFor("a"), 1)
 	path := filepath.Join(s.dir, indexName)
 	good := take(t, path)
-	later := bytes.Replace(good, []byte(`[{"format":1,`), []byte(`[{"format":2,"later":true,`), 1)
+	later := bytes.Replace(good, []byte(`[{"format":2,`), []byte(`[{"format":3,"later":true,`), 1)
 	if bytes.Equal(later, good) {
 		t.Fatalf("no entry with a format: %s", good)
 	}
 	put(t, path, later)
 	save(t, s, keyFor("b"), 2)
-	if now := take(t, path); bytes.Contains(now, []byte("later")) || bytes.Count(now, []byte(`{"format":1,`)) != 2 {
+	if now := take(t, path); bytes.Contains(now, []byte("later")) || bytes.Count(now, []byte(`{"format":2,"key`)) != 2 {
 		t.Errorf("%s", now)
 	}
 }

@@ -26,4 +26,13 @@ var elsewhere = map[string]string{
 	"register this workload at the SPIFFE server, as with spire-server entry create":                                                    "internal/workload: TestSPIFFERefuses",
 	"it is there on Compute Engine, Cloud Run and GKE with a service account; elsewhere name another source":                            "internal/workload: TestGoogle",
 	"give the job in its workflow: permissions: id-token: write":                                                                        "internal/workload: TestGitHub",
+
+	"ask its operator to take ES256, and to publish it in dpop_signing_alg_values_supported":                                                                            "internal/oauth: TestNoCommonAlgorithm",
+	"ask its operator to support DPoP with ES256, and to publish it in dpop_signing_alg_values_supported…":                                                              "internal/oauth: TestNoCommonAlgorithm",
+	"ask whoever runs the server: no request gets through":                                                                                                              "internal/oauth: TestNonceStorm",
+	"is the clock of this machine right? If it is, ask whoever runs the server":                                                                                         "internal/oauth: TestRefusedProofIsNoLogin",
+	"is the clock of this machine right? The provider refuses the proof that the login has its key (DPoP)":                                                              "internal/oauth/grant: TestProviderRefusesProofs",
+	"the provider asks for a nonce again and again, or gives none (DPoP): tell its operator":                                                                            "internal/oauth/grant: TestProviderRefusesProofs",
+	"the provider has to bind tokens to the key of the proofs that it is sent (RFC 9449): tell its operator, or sign out, which forgets a login that is bound to a key": "internal/oauth: TestBearerTokenInAnswer",
+	"let mcp-login send the requests, as mcp-login … does; to look at the token, add --json":                                                                            "test/interop: TestBoundTokensAtOIDCProvider",
 }

@@ -272,7 +272,7 @@ func (f *finder) text(e ast.Expr) string {
 			return f.text(e.Args[0])
 		}
 		switch name := nameOf(e.Fun); name {
-		case "command", "Command", "LoginCommand":
+		case "command", "Command", "LoginCommand", "CommandFor":
 			return "mcp-login " + unknown
 		case "", "String", "Join", "Files", "Line", "ShortAddress", "Redacted", "CommandPath", "Name", "Error", "Hostname":
 		default:

@@ -152,7 +152,7 @@ func (c *challenges) RoundTrip(req *http.Request) (*http.Response, error) {
 		switch challenge := strings.ToLower(strings.Join(resp.Header.Values("WWW-Authenticate"), ",")); {
 		case strings.Contains(challenge, "resource_metadata"):
 			c.last.Store(int32(certain))
-		case strings.Contains(challenge, "bearer"):
+		case strings.Contains(challenge, "bearer"), strings.Contains(challenge, "dpop"):
 			c.last.Store(int32(wantsToken))
 		}
 	}
