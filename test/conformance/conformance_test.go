@@ -164,6 +164,10 @@ func TestModernWire(t *testing.T) {
 // checked are the scenarios of extensions that the suite skips where it takes them for
 // another revision's, with exit status 0: each is passed when these of its checks are.
 var checked = map[string][]string{
+	"dpop": {"sep-1932-client-token-request-proof", "sep-1932-client-dpop-auth-scheme", "sep-1932-client-fresh-proof"},
+	"dpop-nonce": {
+		"sep-1932-client-token-request-proof", "sep-1932-client-dpop-auth-scheme", "sep-1932-client-fresh-proof", "sep-1932-client-as-nonce", "sep-1932-client-rs-nonce",
+	},
 	"enterprise-managed-authorization": {"complete-flow-token-exchange", "complete-flow-jwt-bearer"},
 	"wif-jwt-bearer":                   {"wif-assertion-verified"},
 }
