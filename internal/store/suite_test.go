@@ -55,6 +55,8 @@ func fill(t testing.TB, v reflect.Value, name string) {
 		*x = 7
 	case *[]string:
 		*x = []string{name + " 1", name + " 2"}
+	case *map[string]string:
+		*x = map[string]string{name: name + " 1"}
 	case *time.Time:
 		*x = time.Date(2031, 2, 3, 4, 5, 6, 789, time.UTC)
 	case *grant.Secret:
