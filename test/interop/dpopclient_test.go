@@ -84,3 +84,28 @@ func TestDPoPSignInOfTypeScript(t *testing.T) {
 		t.Errorf("%+v", told)
 	}
 }
+
+// Both programs of this project: one sign-in, whose token is bound, and with it calls on both
+// transports where nothing else is taken and each proof needs a nonce.
+func TestDPoPOfBothPrograms(t *testing.T) {
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{Registration: true, TokenClaims: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Close() })
+	base := whoami(t, idp.Issuer(), "--dpop", "require", "--dpop-nonce")
+	env, program := bridgeEnv(t), binary.Build(t, "mcp-login")
+	for _, path := range []string{"/mcp", "/sse"} {
+		idp.AddResource(devidp.Resource{Indicator: base + path})
+		for range 2 { // the second process has the login, and no nonce
+			var claims struct {
+				Confirmation map[string]string `json:"cnf"`
+				Email        string            `json:"email"`
+			}
+			said := run(t, env, program, "call", base+path, "whoami")
+			if err := json.Unmarshal([]byte(said), &claims); err != nil || claims.Email != "alice@example.test" || len(claims.Confirmation["jkt"]) != 43 {
+				t.Errorf("%s: %s", path, said)
+			}
+		}
+	}
+}
