@@ -328,10 +328,16 @@ func TestNoncesAreOfEachServer(t *testing.T) {
 			t.Errorf("%d requests with a nonce that is known", sent)
 		}
 		b.res.revokeSeen()
+		before = len(b.wire.times("POST /mcp"))
+		b.mustCall(h, "3") // with a nonce of the provider in between
+		if sent := len(b.wire.times("POST /mcp")) - before; sent != 2 {
+			t.Errorf("%d requests with a nonce that is known, and a token that has ended", sent)
+		}
+		b.res.revokeSeen()
 		time.Sleep(5 * time.Minute) // of the bubble: the nonce of the provider has ended
 		d.nonce = "next-of-the-server"
 		tokens := d.tokens
-		b.mustCall(h, "3")
+		b.mustCall(h, "4")
 		if d.tokens-tokens != 2 {
 			t.Errorf("%d requests for a token with a nonce that has ended", d.tokens-tokens)
 		}
@@ -486,6 +492,22 @@ func TestOtherGrantsBind(t *testing.T) {
 			t.Error("not bound")
 		}
 	}))
+	for name, endpoint := range map[string]string{"client": "", "client with an endpoint": "http://" + bubbleProvider + "/oidc/token"} {
+		machine := devidp.Client{ID: "machine", Secret: "s3cret", AuthMethod: "client_secret_basic", GrantTypes: []string{"client_credentials"}}
+		t.Run(name, inBubble(func(c *devidp.Config) { c.Clients = []devidp.Client{machine} }, func(t *testing.T, b *lab) {
+			d := b.bind("DPoP ")
+			_, h := b.client(b.store(""), func(c *oauth.Config) {
+				c.Listen, c.Key.Grant, c.Key.ClientID, c.TokenEndpoint = nil, oauth.GrantClientCredentials, "machine", endpoint
+				c.Identity = grant.Identity{ClientID: "machine", ClientSecret: grant.NewSecret("s3cret")}
+			})
+			b.mustCall(h, "1")
+			b.res.revokeSeen()
+			b.mustCall(h, "2")
+			if d.tokens != 2 || b.tabs.Load() != 0 {
+				t.Errorf("%d proofs for tokens, %d tabs", d.tokens, b.tabs.Load())
+			}
+		}))
+	}
 	t.Run("another process", inBubble(nil, func(t *testing.T, b *lab) {
 		d := b.bind("DPoP ")
 		s := b.store("")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"mcp-login/internal/devidp"
 	"mcp-login/internal/dpop"
 	"mcp-login/test/binary"
 )
@@ -187,6 +188,32 @@ func TestBoundTokensAtOIDCProvider(t *testing.T) {
 	next.end()
 	if n := strings.Count(next.errOut.String(), "/callback/"); n != 1 {
 		t.Errorf("%d logins with another key", n)
+	}
+}
+
+// whoami-server that takes no other tokens, and wants its nonce: over Streamable HTTP with its
+// GET and DELETE, and over HTTP+SSE, each request has a proof of its own, and one login is
+// enough for both processes.
+func TestBoundTokensAtWhoami(t *testing.T) {
+	idp, err := devidp.Start(t.Context(), "127.0.0.1:0", devidp.Config{Registration: true, TokenClaims: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = idp.Close() })
+	idp.SetFaults(devidp.Faults{DPoPNonce: true})
+	base := whoami(t, idp.Issuer(), "--dpop", "require", "--dpop-nonce", "--stateful")
+	env, program := bridgeEnv(t), binary.Build(t, "mcp-login")
+	for _, path := range []string{"/mcp", "/sse"} {
+		idp.AddResource(devidp.Resource{Indicator: base + path})
+		for _, logins := range []int{1, 0} {
+			s := open(t, env, program, base+path)
+			claims := s.whoami()
+			s.end()
+			_, bound := claims["cnf"].(map[string]any)
+			if n := strings.Count(s.errOut.String(), "/callback/"); n != logins || !bound || claims["username"] != "alice" || s.errOut.String() != "" && logins == 0 {
+				t.Errorf("%s: %d logins, %v\n%s", path, n, claims, s.errOut.String())
+			}
+		}
 	}
 }
 
