@@ -23,6 +23,7 @@ import (
 	"mcp-login/internal/dpop"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/grant"
+	"mcp-login/internal/store"
 )
 
 // binder stands before the server of a lab, which takes a bound token with a good and fresh
@@ -531,4 +532,42 @@ func TestOtherGrantsBind(t *testing.T) {
 			t.Errorf("bound %v, dpop_jkt %v", cred.Bound(), d.jkts)
 		}
 	}))
+}
+
+type answering struct{}
+
+func (answering) RoundTrip(req *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+}
+
+// What it costs to sign a request, with a bearer token and with a proof.
+func BenchmarkSignedRequest(b *testing.B) {
+	for _, kind := range []string{"Bearer", "DPoP"} {
+		b.Run(kind, func(b *testing.B) {
+			server, err := url.Parse("https://mcp.example/mcp")
+			if err != nil {
+				b.Fatal(err)
+			}
+			s, err := store.Open(store.Options{Kind: store.KindMemory})
+			if err != nil {
+				b.Fatal(err)
+			}
+			key := oauth.Key{Server: server.String()}
+			cred := oauth.Credential{Server: key.Server, AccessToken: grant.NewSecret(strings.Repeat("a", 700)), TokenType: kind, ProofKey: grant.NewProofKey()}
+			if err := s.Save(b.Context(), key, cred); err != nil {
+				b.Fatal(err)
+			}
+			c := oauth.New(oauth.Config{Server: server, Key: key, HTTP: http.DefaultClient, Store: s})
+			defer c.Close()
+			transport := c.Transport(answering{})
+			req := httptest.NewRequest(http.MethodPost, key.Server, http.NoBody)
+			b.ReportAllocs()
+			for b.Loop() {
+				resp, err := transport.RoundTrip(req)
+				if err != nil || resp.StatusCode != http.StatusOK {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }
