@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 )
 
@@ -95,8 +96,10 @@ func TestRefusedProofs(t *testing.T) {
 		maps.Copy(members, changes)
 		return changed{"jwk": members}
 	}
-	if _, err := Verify(forged(t, key, nil, nil), request); err != nil {
-		t.Fatal("the proof that is changed is refused as it is:", err)
+	for _, good := range []string{forged(t, key, nil, nil), spelled(t, key, `{"typ":"dpop+jwt","alg":"ES256","jwk":%s}`, `{"htm":"POST",%s}`)} {
+		if _, err := Verify(good, request); err != nil {
+			t.Fatal("the proof that is changed is refused as it is:", err)
+		}
 	}
 	good := strings.Split(forged(t, key, nil, nil), ".")
 	for name, proof := range map[string]string{
@@ -132,6 +135,11 @@ func TestRefusedProofs(t *testing.T) {
 		"http":                 forged(t, key, nil, changed{"htu": "http://mcp.example/mcp"}),
 		"user in the URL":      forged(t, key, nil, changed{"htu": "https://mcp.example@mcp.example/mcp"}),
 		"no URL":               forged(t, key, nil, changed{"htu": nil}),
+		"names in other cases": forged(t, key, nil, changed{"htu": nil, "HTU": "https://mcp.example/mcp", "htm": nil, "Htm": "POST", "jti": nil, "JTI": "1"}),
+		"a claim twice":        spelled(t, key, `{"typ":"dpop+jwt","alg":"ES256","jwk":%s}`, `{"htm":"GET","htm":"POST",%s}`),
+		"a name in two cases":  spelled(t, key, `{"typ":"dpop+jwt","alg":"ES256","jwk":%s}`, `{"htm":"GET","HTM":"POST",%s}`),
+		"a type twice":         spelled(t, key, `{"typ":"JWT","typ":"dpop+jwt","alg":"ES256","jwk":%s}`, `{"htm":"POST",%s}`),
+		"a key twice":          spelled(t, key, `{"typ":"dpop+jwt","alg":"ES256","jwk":{},"jwk":%s}`, `{"htm":"POST",%s}`),
 		"no ath":               forged(t, key, nil, changed{"ath": nil}),
 		"ath of another token": forged(t, key, nil, changed{"ath": hashOf("other")}),
 		"ath is the token":     forged(t, key, nil, changed{"ath": "token"}),
@@ -140,6 +148,24 @@ func TestRefusedProofs(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
+}
+
+// spelled is a good proof whose header and claims are written like this, with the key and the
+// other claims filled in.
+func spelled(t testing.TB, key *Key, header, claims string) string {
+	t.Helper()
+	jwk, err := json.Marshal(key.public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode(fmt.Appendf(nil, header, jwk)) + "." +
+		encode(fmt.Appendf(nil, claims, `"jti":"1","htu":"https://mcp.example/mcp","iat":1800000000,"ath":"`+hashOf("token")+`"`))
+	signature, err := jwt.SigningMethodES256.Sign(text, key.secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text + "." + encode(signature)
 }
 
 func unsigned(t testing.TB, key *Key) string {
@@ -186,6 +212,37 @@ func TestTakenProofs(t *testing.T) {
 	}
 	if got, err := Verify(signed, request); err != nil || got.Thumbprint != thumbprint(k) {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// RFC 9449, section 4.3: two spellings of one address are one (RFC 3986, section 6.2.2), and nothing
+// else is.
+func TestSpellingsOfAnAddress(t *testing.T) {
+	key := NewKey()
+	for _, tt := range []struct {
+		htu, address string
+		same         bool
+	}{
+		{"/%7Euser/mcp", "/~user/mcp", true},
+		{"/~user/mcp", "/%7euser/mcp", true},
+		{"/caf%c3%a9", "/caf%C3%A9", true},
+		{"/café", "/caf%c3%a9", true},
+		{"/%6d%63%70", "/mcp", true},
+		{"/a%20b", "/a b", true},
+		{"/a%2Fb", "/a%2fb", true},
+		{"/a%2Fb", "/a/b", false},
+		{"/a%20b", "/a+b", false},
+		{"/a%2Bb", "/a+b", false},
+		{"/a%40b", "/a@b", false},
+		{"/a%257Eb", "/a%7Eb", false},
+		{"/MCP", "/mcp", false},
+		{"/a/../mcp", "/mcp", false},
+		{"/%", "/%25", false},
+	} {
+		request := Request{Method: "POST", URL: address(t, "https://mcp.example"+tt.address), Token: "token"}
+		if _, err := Verify(forged(t, key, nil, map[string]any{"htu": "https://mcp.example" + tt.htu}), request); (err == nil) != tt.same {
+			t.Errorf("%s for %s: %v", tt.htu, tt.address, err)
+		}
 	}
 }
 

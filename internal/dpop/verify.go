@@ -8,7 +8,6 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -16,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json" // which takes no name twice, and none in other letters
 	"github.com/golang-jwt/jwt/v5"
 
 	"mcp-login/internal/origin"
@@ -62,8 +62,8 @@ func Verify(proof string, r Request) (Proof, error) {
 	var key publicKey
 	var c claims
 	parser := jwt.NewParser(jwt.WithValidMethods(Algorithms()), jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
-	_, err := parser.ParseWithClaims(proof, &c, func(t *jwt.Token) (secret any, err error) {
-		key, secret, err = keyIn(t.Header)
+	_, err := parser.ParseWithClaims(proof, &c, func(*jwt.Token) (secret any, err error) {
+		key, secret, err = keyIn(proof)
 		return secret, err
 	})
 	var own keyError
@@ -91,6 +91,12 @@ type claims struct {
 	Nonce  string  `json:"nonce"`
 }
 
+// UnmarshalJSON implements the interface that the parser looks for.
+func (c *claims) UnmarshalJSON(raw []byte) error {
+	type members claims
+	return json.Unmarshal(raw, (*members)(c)) //nolint:wrapcheck // for Verify, which replaces it
+}
+
 func (c *claims) check(r Request) error {
 	switch {
 	case c.ID == "" || len(c.ID) > maxIdentifier:
@@ -108,13 +114,24 @@ func (c *claims) check(r Request) error {
 }
 
 // sameURL compares htu with the address of a request, both without query and fragment, after the
-// normalization of RFC 3986 sections 6.2.2 and 6.2.3 as far as a path keeps its meaning.
+// normalization of RFC 3986 sections 6.2.2 and 6.2.3, but for the dots in a path: clients send none.
 func sameURL(htu string, target *url.URL) bool {
 	u, err := url.Parse(htu)
 	if err != nil || u.User != nil || u.Opaque != "" || !origin.SameOrigin(u, target) {
 		return false
 	}
-	return cmp.Or(u.EscapedPath(), "/") == cmp.Or(target.EscapedPath(), "/")
+	return normal(u) == normal(target)
+}
+
+// normal is the path in one spelling: with no escape that is not needed, and the others in
+// upper case.
+func normal(u *url.URL) string {
+	parts := strings.Split(cmp.Or(u.EscapedPath(), "/"), "%")
+	for i, part := range parts[1:] {
+		char, _ := url.PathUnescape("%" + part[:2])
+		parts[i+1] = strings.ReplaceAll(url.QueryEscape(char), "+", "%20") + part[2:] // it escapes all but the unreserved
+	}
+	return strings.Join(parts, "")
 }
 
 // keyError says what is wrong with the header of a proof.
@@ -123,7 +140,13 @@ type keyError string
 func (e keyError) Error() string { return string(e) }
 
 // keyIn returns the public key in the header of a proof.
-func keyIn(header map[string]any) (publicKey, crypto.PublicKey, error) {
+func keyIn(proof string) (publicKey, crypto.PublicKey, error) {
+	encoded, _, _ := strings.Cut(proof, ".")
+	raw, _ := base64.RawURLEncoding.DecodeString(encoded) // the parser has done so
+	var header map[string]any
+	if json.Unmarshal(raw, &header) != nil {
+		return publicKey{}, nil, keyError("the DPoP proof says something twice")
+	}
 	if header["typ"] != Type {
 		return publicKey{}, nil, keyError("the DPoP proof is of another type than dpop+jwt")
 	}
