@@ -252,6 +252,9 @@ func TestAProofIsForThePublicAddress(t *testing.T) {
 		{"https://h.example/api", "/mcp", "https://h.example/api", 200},
 		{"https://h.example/api", "/api", "https://h.example/mcp", 401},
 		{"https://h.example/mcp", "/mcp?a=b", "https://h.example/mcp", 200},
+		{"https://h.example/mcp/", "/mcp", "https://h.example/mcp/", 200},
+		{"https://h.example/notes/mcp/", "/mcp", "https://h.example/notes/mcp/", 200},
+		{"https://h.example/notes/mcp/", "/notes/mcp/", "https://h.example/notes/mcp/", 200},
 		{"https://h.example/notes/mcp", "/messages?sessionId=x", "https://h.example/notes/messages", 404}, // no such session
 		{"https://h.example/notes/mcp", "/notes/messages?sessionId=x", "https://h.example/notes/messages", 404},
 		{"https://h.example/notes/mcp", "/messages?sessionId=x", "https://h.example/notes/mcp", 401},

@@ -75,9 +75,8 @@ func (l layout) has(path string) bool {
 // public is the path of a request as its client sees it: a proxy may have taken the prefix away, or
 // have led the resource's own path to /mcp.
 func (l layout) public(path string) string {
-	named := strings.HasSuffix(strings.TrimSuffix(l.resourcePath, "/"), pathMCP)
 	switch {
-	case path == pathMCP && l.resourcePath != "" && !named:
+	case path == pathMCP && l.resourcePath != "" && !strings.HasSuffix(l.resourcePath, pathMCP):
 		return l.resourcePath
 	case strings.HasPrefix(path, l.prefix+"/"):
 		return path
