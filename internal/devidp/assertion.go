@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -106,21 +107,24 @@ func (p *Provider) firstTime(by TrustedIssuer, a assertion) bool {
 	if by.Reusable {
 		return true
 	}
-	return a.ID != "" && time.Until(a.ExpiresAt.Time) <= assertionTTL && p.once("assertion of "+a.Issuer, a.ID, a.ExpiresAt.Time)
+	return a.ID != "" && time.Until(a.ExpiresAt.Time) <= assertionTTL && p.once(p.assertions, a.Issuer, a.ID, a.ExpiresAt.Time)
 }
 
-// once reports whether nobody has come with this before, and remembers it until then. of
-// keeps apart what may have the same ID.
-func (p *Provider) once(of, id string, until time.Time) bool {
+// once reports whether nobody has come with this before, and remembers it in a table until
+// then; in a full one nothing can be remembered, and it reports false. of keeps apart what
+// may have the same ID.
+func (p *Provider) once(table map[string]expiry, of, id string, until time.Time) bool {
 	sum := sha256.Sum256([]byte(of + "\x00" + id)) // of a length a stranger does not choose
-	key := string(sum[:])
+	key, now := string(sum[:]), time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if used, known := p.spent[key]; known && !used.ended(time.Now()) {
+	if len(table) >= maxEntries {
+		maps.DeleteFunc(table, func(_ string, e expiry) bool { return e.ended(now) })
+	}
+	if used, known := table[key]; known && !used.ended(now) || len(table) >= maxEntries {
 		return false
 	}
-	makeRoom(p.spent, maxEntries)
-	p.spent[key] = expiry{until}
+	table[key] = expiry{until}
 	return true
 }
 

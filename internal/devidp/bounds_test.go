@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"mcp-login/internal/dpop"
 )
 
 func small(t *testing.T, cfg Config) *Provider {
@@ -73,7 +75,8 @@ func TestTablesAreBounded(t *testing.T) {
 	}
 }
 
-// Nor do the tables of metadata documents and of spent assertions.
+// Nor do the tables of metadata documents and of used assertions. Those are not forgotten
+// before their end: in a full table no other is taken.
 func TestClientTablesAreBounded(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -87,7 +90,7 @@ func TestClientTablesAreBounded(t *testing.T) {
 		}
 	}
 	for i := range maxEntries {
-		p.spent[fmt.Sprint(i)] = in(time.Hour)
+		p.assertions[fmt.Sprint(i)], p.proofs[fmt.Sprint(i)] = in(time.Hour), in(time.Hour)
 	}
 	assertion, err := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
 		"iss": "keyed", "sub": "keyed", "aud": p.issuer, "jti": "j", "exp": time.Now().Add(time.Minute).Unix(),
@@ -95,11 +98,36 @@ func TestClientTablesAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !p.asserted(client.withDefaults(), assertion, "") {
-		t.Error("the assertion was refused")
+	if p.asserted(client.withDefaults(), assertion, "") || len(p.assertions) != maxEntries {
+		t.Errorf("one more is taken; %d assertions", len(p.assertions))
 	}
-	if len(p.documents) != maxDocuments || len(p.spent) != maxEntries {
-		t.Errorf("%d documents, %d assertions", len(p.documents), len(p.spent))
+	p.assertions["0"] = in(-time.Second)
+	if !p.asserted(client.withDefaults(), assertion, "") || p.asserted(client.withDefaults(), assertion, "") {
+		t.Error("where another has ended it is not taken once")
+	}
+	if len(p.documents) != maxDocuments || len(p.assertions) != maxEntries || len(p.proofs) != maxEntries {
+		t.Errorf("%d documents, %d assertions, %d proofs", len(p.documents), len(p.assertions), len(p.proofs))
+	}
+}
+
+// A proof is remembered with a token that is known, not with what a stranger makes up.
+func TestProofsOfStrangersAreNotKept(t *testing.T) {
+	p := small(t, Config{})
+	known := p.store(p.access, &grant{user: p.cfg.Users[0]}, []string{"openid"}, "", in(time.Hour))
+	for _, token := range []string{"made-up", known} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, p.issuer+"/me", http.NoBody)
+		if err := dpop.NewKey().Sign(r, token, "", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		want := 0
+		if token == known {
+			want = 1
+		}
+		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "invalid_token") || len(p.proofs) != want {
+			t.Errorf("%s: status %d, %s, %d remembered", token, w.Code, w.Body, len(p.proofs))
+		}
 	}
 }
 

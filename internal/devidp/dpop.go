@@ -40,8 +40,8 @@ func (p *Provider) possession(w http.ResponseWriter, r *http.Request, token stri
 		return "", badRequest(dpop.ErrUseNonce, "the nonce of this provider is wanted in the DPoP proof")
 	case proof.Nonce == "" && now.Sub(proof.Issued).Abs() > proofAge:
 		return "", badRequest(dpop.ErrUseNonce, "the DPoP proof is not of now; use a nonce")
-	case !p.once("DPoP proof of "+proof.Thumbprint, proof.ID, now.Add(2*proofAge)):
-		return "", badRequest(dpop.ErrorCode, "the DPoP proof was used before")
+	case !p.once(p.proofs, proof.Thumbprint, proof.ID, now.Add(2*proofAge)):
+		return "", badRequest(dpop.ErrorCode, "the DPoP proof was used before, or cannot be known again")
 	}
 	return proof.Thumbprint, nil
 }

@@ -188,6 +188,32 @@ func TestNonces(t *testing.T) {
 	})
 }
 
+// A proof is remembered for as long as it is young enough to be taken, also one that a clock which
+// is ahead made.
+func TestAProofIsRememberedToItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := inBubble(t, nil)
+		target, err := url.Parse(r.idp.Issuer() + "/token")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ahead, err := dpop.NewKey().Proof(http.MethodPost, target, "", "", time.Now().Add(5*time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		send := func() answer {
+			return r.post(target.String(), spending(r.code()), dpop.ProofHeader, ahead)
+		}
+		if a := send(); a.status != 200 {
+			t.Fatalf("status %d", a.status)
+		}
+		time.Sleep(9 * time.Minute)
+		send().wantError(400, "invalid_dpop_proof")
+		time.Sleep(time.Minute + time.Second)
+		send().wantError(400, "use_dpop_nonce")
+	})
+}
+
 // A proof is passed over where the configuration says so, and demanded of a client that is
 // registered so (RFC 9449, section 5.2), over the wire as well.
 func TestWhoseTokensAreBound(t *testing.T) {

@@ -34,12 +34,13 @@ type Provider struct {
 	access       map[string]*issuedToken // the opaque ones; a JWT needs no table
 	refresh      map[string]*issuedToken
 	devices      map[string]*device
-	spent        map[string]expiry // assertions and proofs that must not come again
+	assertions   map[string]expiry // those that must not come again
+	proofs       map[string]expiry // and the proofs of possession, which strangers can make
 	stats        Stats
 }
 
 // The tables are bounded, so that nobody can make the process grow: what has
-// ended makes room, then anything. Pushed requests, interactions and devices hold what a
+// ended makes room, then anything but what must not come again. Pushed requests, interactions and devices hold what a
 // stranger sent, so there are fewer of them.
 const (
 	maxEntries  = 10_000
@@ -75,7 +76,7 @@ func New(issuer string, cfg Config) (*Provider, error) {
 		clients: map[string]Client{}, documents: map[string]Client{}, resources: map[string]Resource{}, applications: map[string]Application{},
 		pushed: map[string]pushedRequest{}, interactions: map[string]*interaction{},
 		codes: map[string]*code{}, access: map[string]*issuedToken{}, refresh: map[string]*issuedToken{},
-		devices: map[string]*device{}, spent: map[string]expiry{},
+		devices: map[string]*device{}, assertions: map[string]expiry{}, proofs: map[string]expiry{},
 		stats: Stats{TokenRequests: map[string]int{}, Paths: map[string]int{}},
 	}
 	for _, c := range cfg.Clients {

@@ -15,17 +15,17 @@ import (
 func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) *oauthError {
 	w.Header().Set("Cache-Control", "no-store")
 	token, refusal := accessToken(r, !p.cfg.NoDPoP)
-	key := ""
-	if refusal == nil {
-		if key, refusal = p.possession(w, r, token); refusal != nil {
-			refusal.status = http.StatusUnauthorized
-		}
-	}
 	p.mu.Lock()
 	p.stats.Userinfo++
 	t := p.access[token]
 	alive := t != nil && !t.ended(time.Now()) && t.grant.user.Username != "" // not a client's own
 	p.mu.Unlock()
+	key := ""
+	if refusal == nil && alive { // a proof is remembered: not for what a stranger made up
+		if key, refusal = p.possession(w, r, token); refusal != nil {
+			refusal.status = http.StatusUnauthorized
+		}
+	}
 	switch {
 	case refusal != nil:
 	case !alive:
