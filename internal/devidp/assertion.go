@@ -50,6 +50,8 @@ type Workload struct{ Issuer, Subject string }
 // assertion is what is read of one that was found good.
 type assertion struct {
 	jwt.RegisteredClaims
+	// Confirmation names the key whose possession the sender must prove (RFC 7800, section 3.1).
+	Confirmation map[string]any `json:"cnf"`
 	// Of an ID-JAG alone.
 	ClientID string           `json:"client_id"`
 	Resource jwt.ClaimStrings `json:"resource"`
@@ -73,7 +75,7 @@ func (p *Provider) asserted(client Client, text, endpoint string) bool {
 		by, _ = p.trusted(client.Workload.Issuer)
 	}
 	a, err := by.verify(text, p.issuer, p.issuer+"/", p.issuer+"/token", endpoint)
-	return err == nil && !by.IDJAG && a.Subject == client.assertedAs() && p.firstTime(by, a)
+	return err == nil && !by.IDJAG && a.Confirmation == nil && a.Subject == client.assertedAs() && p.firstTime(by, a)
 }
 
 // assertedAs is the subject of its assertions.
@@ -142,11 +144,16 @@ func (p *Provider) assertionGrant(req tokenRequest) (map[string]any, *oauthError
 		return nil, badRequest("invalid_grant", "nobody whom this provider trusts has issued the assertion")
 	}
 	a, err := by.verify(text, p.issuer, p.issuer+"/")
+	user, person := p.cfg.subject(a.Subject)
 	switch {
 	case err != nil:
 		return nil, badRequest("invalid_grant", err.Error())
 	case by.IDJAG && a.ClientID != req.client.ID:
 		return nil, badRequest("invalid_grant", "the assertion is for another client")
+	case person && !by.IDJAG:
+		return nil, badRequest("invalid_grant", "the assertion is about a person, for whom its issuer does not speak")
+	case a.Confirmation != nil && a.Confirmation["jkt"] != req.key:
+		return nil, badRequest("invalid_grant", "the assertion is bound to a key whose possession is not proved")
 	}
 	resource, refusal := p.assertedResource(by, a, req.form["resource"])
 	switch {
@@ -155,8 +162,7 @@ func (p *Provider) assertionGrant(req tokenRequest) (map[string]any, *oauthError
 	case !p.firstTime(by, a):
 		return nil, badRequest("invalid_grant", "the assertion was used before, or cannot be known again")
 	}
-	user, person := p.cfg.subject(a.Subject)
-	if !by.IDJAG || !person {
+	if !person {
 		user = User{Subject: a.Subject}
 	}
 	scopes := strings.Fields(req.form.Get("scope"))

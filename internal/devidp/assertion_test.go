@@ -11,6 +11,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/dpop"
 )
 
 const (
@@ -63,15 +64,15 @@ func (r *rig) present(assertion string, pairs ...string) answer {
 }
 
 // RFC 7523 section 2.1: an assertion of a trusted issuer, for the issuer with or without a
-// slash, becomes a token about its subject, and nothing more; nothing of a person.
+// slash, becomes a token about its subject, and nothing more.
 func TestAssertionGrant(t *testing.T) {
 	r, s := trusting(t)
 	for name, aud := range map[string]any{"plain": r.idp.Issuer(), "with a slash": r.idp.Issuer() + "/", "one of several": []string{"https://a.example", r.idp.Issuer()}} {
-		a := r.present(r.signed(s, platform, map[string]any{"aud": aud, "sub": "alice0000001"}, nil))
+		a := r.present(r.signed(s, platform, map[string]any{"aud": aud}, nil))
 		if members := slices.Sorted(maps.Keys(a.members())); a.status != 200 || !slices.Equal(members, []string{"access_token", "expires_in", "scope", "token_type"}) {
 			t.Fatalf("%s: status %d, members %v", name, a.status, members)
 		}
-		if c := r.claims(a.text("access_token")); c["sub"] != "alice0000001" || c["client_id"] != "workload" || c["aud"] != resource || c["scope"] != "mcp:read" || c["username"] != nil {
+		if c := r.claims(a.text("access_token")); c["sub"] != "job" || c["client_id"] != "workload" || c["aud"] != resource || c["scope"] != "mcp:read" || c["username"] != nil {
 			t.Errorf("%s: %v", name, c)
 		}
 	}
@@ -89,23 +90,27 @@ func TestAssertionGrant(t *testing.T) {
 func TestAssertionGrantRefusals(t *testing.T) {
 	r, s := trusting(t)
 	stranger := signers(t)["ES256"]
+	bound := map[string]any{"cnf": map[string]any{"jkt": dpop.NewKey().Thumbprint()}}
 	past, far := time.Now().Add(-time.Minute).Unix(), time.Now().Add(2*time.Hour).Unix()
 	for name, assertion := range map[string]string{
-		"signed by another": r.signed(stranger, platform, nil, nil),
-		"another kid":       r.signed(s, platform, nil, map[string]any{"kid": "other"}),
-		"unknown issuer":    r.signed(s, "https://evil.example", nil, nil),
-		"no issuer":         r.signed(s, platform, map[string]any{"iss": nil}, nil),
-		"nobody":            r.signed(s, platform, map[string]any{"sub": nil}, nil),
-		"another audience":  r.signed(s, platform, map[string]any{"aud": "https://evil.example"}, nil),
-		"no audience":       r.signed(s, platform, map[string]any{"aud": nil}, nil),
-		"token endpoint":    r.signed(s, platform, map[string]any{"aud": r.idp.Issuer() + "/token"}, nil),
-		"expired":           r.signed(s, platform, map[string]any{"exp": past}, nil),
-		"no end":            r.signed(s, platform, map[string]any{"exp": nil}, nil),
-		"an end far ahead":  r.signed(s, platform, map[string]any{"exp": far}, nil),
-		"no ID":             r.signed(s, platform, map[string]any{"jti": nil}, nil),
-		"an ID-JAG":         r.signed(s, platform, nil, map[string]any{"typ": "oauth-id-jag+jwt"}),
-		"expired, of files": r.signed(s, reader, map[string]any{"exp": past}, nil),
-		"not a JWT":         "x",
+		"signed by another":  r.signed(stranger, platform, nil, nil),
+		"another kid":        r.signed(s, platform, nil, map[string]any{"kid": "other"}),
+		"unknown issuer":     r.signed(s, "https://evil.example", nil, nil),
+		"no issuer":          r.signed(s, platform, map[string]any{"iss": nil}, nil),
+		"nobody":             r.signed(s, platform, map[string]any{"sub": nil}, nil),
+		"another audience":   r.signed(s, platform, map[string]any{"aud": "https://evil.example"}, nil),
+		"no audience":        r.signed(s, platform, map[string]any{"aud": nil}, nil),
+		"token endpoint":     r.signed(s, platform, map[string]any{"aud": r.idp.Issuer() + "/token"}, nil),
+		"expired":            r.signed(s, platform, map[string]any{"exp": past}, nil),
+		"no end":             r.signed(s, platform, map[string]any{"exp": nil}, nil),
+		"an end far ahead":   r.signed(s, platform, map[string]any{"exp": far}, nil),
+		"no ID":              r.signed(s, platform, map[string]any{"jti": nil}, nil),
+		"about a person":     r.signed(s, platform, map[string]any{"sub": "alice0000001"}, nil),
+		"a person, of files": r.signed(s, reader, map[string]any{"sub": "alice0000001"}, nil),
+		"bound to a key":     r.signed(s, platform, bound, nil),
+		"an ID-JAG":          r.signed(s, platform, nil, map[string]any{"typ": "oauth-id-jag+jwt"}),
+		"expired, of files":  r.signed(s, reader, map[string]any{"exp": past}, nil),
+		"not a JWT":          "x",
 	} {
 		t.Log(name)
 		r.present(assertion).wantError(400, "invalid_grant")
@@ -146,6 +151,7 @@ func TestWorkloadAssertsAClient(t *testing.T) {
 	ask(good, "client_id", "web").wantError(400, "invalid_request")
 	ask(r.signed(signers(t)["ES256"], reader, about, nil)).wantError(401, "invalid_client")
 	ask(r.signed(s, platform, about, nil)).wantError(401, "invalid_client")
+	ask(r.signed(s, reader, map[string]any{"sub": about["sub"], "cnf": map[string]any{"jkt": "k"}}, nil)).wantError(401, "invalid_client") // nothing is proved here
 	ask(r.signed(s, reader, map[string]any{"sub": about["sub"], "aud": "https://evil.example"}, nil)).wantError(401, "invalid_client")
 	ask(r.signed(s, reader, map[string]any{"sub": about["sub"], "exp": time.Now().Add(-time.Minute).Unix()}, nil)).wantError(401, "invalid_client")
 }

@@ -2,6 +2,7 @@ package devidp_test
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/dpop"
 )
 
 const idJAG = "urn:ietf:params:oauth:token-type:id-jag"
@@ -184,6 +186,33 @@ func TestIDJAGsAreRefused(t *testing.T) {
 		form := url.Values{"client_assertion_type": {assertionType}, "client_assertion": {jag(map[string]any{"sub": client}, nil)}, "resource": {resource}}
 		r.machine(form, "", "").wantError(401, "invalid_client")
 	}
+}
+
+// An ID-JAG that is bound to a key (RFC 7800, section 3.1) is of no use without it, and stays good
+// for who has it; what else may bind one is not known here.
+func TestBoundIDJAG(t *testing.T) {
+	r, s := trusting(t)
+	key := dpop.NewKey()
+	bound := func(cnf map[string]any) url.Values {
+		claims := map[string]any{"sub": "alice0000001", "client_id": "agent", "resource": resource, "cnf": cnf}
+		return url.Values{"grant_type": {assertionGrant}, "assertion": {r.signed(s, company, claims, map[string]any{"typ": "oauth-id-jag+jwt"})}}
+	}
+	send := func(form url.Values, with *dpop.Key) answer {
+		req := r.form(r.idp.Issuer()+"/token", form)
+		req.SetBasicAuth("agent", "s3cret")
+		if with != nil {
+			req.Header.Set(dpop.ProofHeader, r.proof(with, http.MethodPost, "/token", "", ""))
+		}
+		return r.do(req)
+	}
+	form := bound(map[string]any{"jkt": key.Thumbprint()})
+	send(form, nil).wantError(400, "invalid_grant")
+	send(form, dpop.NewKey()).wantError(400, "invalid_grant")
+	if a := send(form, key); a.status != 200 || a.text("token_type") != "DPoP" {
+		t.Errorf("with its key: status %d, type %q", a.status, a.text("token_type"))
+	}
+	send(bound(map[string]any{"x5t#S256": "A"}), nil).wantError(400, "invalid_grant")
+	send(bound(map[string]any{}), key).wantError(400, "invalid_grant")
 }
 
 // What a client must see by itself: the tokens of a refresh are about somebody else, and
