@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"mcp-login/internal/devidp"
+	"mcp-login/internal/dpop"
 )
 
 const exchangeGrant = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -76,7 +77,8 @@ func (r *rig) asked(method, subject, token string) answer {
 }
 
 // The Management API tells a client with its permission what is known of a user, and
-// nobody else: not one without a role, and not with a token for another resource.
+// nobody else: not one without a role, and not with a token for another resource, or with one
+// that is bound to a key, for it takes no proofs.
 func TestManagementAPI(t *testing.T) {
 	r := start(t, exchanging)
 	machine := func(client, secret, resource string) string {
@@ -87,6 +89,9 @@ func TestManagementAPI(t *testing.T) {
 	if a := r.asked(http.MethodGet, "a", good); a.status != 200 || a.text("username") != "alice" || a.text("name") != "Alice Example" || a.members()["primaryEmail"] != nil || a.text("id") != "a" {
 		t.Errorf("status %d: %s", a.status, a.body)
 	}
+	bound := r.form(r.idp.Issuer()+"/token", url.Values{"grant_type": {"client_credentials"}, "resource": {api}, "scope": {"all"}})
+	bound.SetBasicAuth("asker", "s3cret")
+	bound.Header.Set(dpop.ProofHeader, r.proof(dpop.NewKey(), http.MethodPost, "/token", "", ""))
 	for name, tt := range map[string]struct {
 		method, subject, token string
 		want                   int
@@ -96,6 +101,7 @@ func TestManagementAPI(t *testing.T) {
 		"no token":      {http.MethodGet, "a", "", 401},
 		"no role":       {http.MethodGet, "a", machine("m2m", "m2m s3cret", api), 403},
 		"for a server":  {http.MethodGet, "a", machine("asker", "s3cret", resource), 401},
+		"bound":         {http.MethodGet, "a", r.do(bound).text("access_token"), 401},
 		"not a token":   {http.MethodGet, "a", "x", 401},
 		"of the person": {http.MethodGet, "a", r.exchanged("resource", api, "scope", "all").text("access_token"), 403},
 	} {

@@ -40,11 +40,12 @@ func (p *Provider) user(w http.ResponseWriter, r *http.Request) {
 }
 
 // managementClient is the client that a token for the Management API, with its
-// permission, was issued to for itself.
+// permission, was issued to for itself. It takes no proofs, and so no token that is bound.
 func (p *Provider) managementClient(token string) (Client, bool) {
 	var claims struct {
 		jwt.RegisteredClaims
-		Scope string `json:"scope"`
+		Scope        string         `json:"scope"`
+		Confirmation map[string]any `json:"cnf"`
 	}
 	_, err := jwt.ParseWithClaims(token, &claims, p.ownKey,
 		jwt.WithValidMethods([]string{"ES384"}), jwt.WithIssuer(p.issuer), jwt.WithAudience(p.managementAPI()), jwt.WithExpirationRequired())
@@ -52,7 +53,7 @@ func (p *Provider) managementClient(token string) (Client, bool) {
 	defer p.mu.Unlock()
 	client := p.clients[claims.Subject]
 	client.Management = client.Management && claims.Scope == managementScope
-	return client, err == nil
+	return client, err == nil && claims.Confirmation == nil
 }
 
 // managedUser has the members that Logto documents for a user, null where unset.

@@ -135,6 +135,9 @@ func TestCommonAnswers(t *testing.T) {
 	if a := r.do(req); a.status != 204 || a.header.Get("Access-Control-Allow-Origin") != "*" || a.header.Get("Access-Control-Allow-Methods") != "GET,POST" {
 		t.Errorf("preflight: status %d", a.status)
 	}
+	if a := r.do(req); a.header.Get("Access-Control-Allow-Headers") != "Authorization, Content-Type, DPoP, MCP-Protocol-Version" {
+		t.Error("a web page may not send what it must")
+	}
 	if a := r.token(); a.header.Get("Cache-Control") != "no-store" || a.header.Get("Access-Control-Expose-Headers") != "WWW-Authenticate, DPoP-Nonce" {
 		t.Error("token errors must not be stored, and what a client reads must be exposed")
 	}
