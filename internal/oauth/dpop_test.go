@@ -21,7 +21,9 @@ import (
 
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/dpop"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
 )
@@ -425,6 +427,35 @@ func TestRefusedProofIsNoLogin(t *testing.T) {
 		var refused *grant.Error
 		if !errors.As(err, &refused) || !strings.Contains(refused.Hint, "clock") || b.tabs.Load() != 1 || b.idp.Stats().Refreshes != 0 {
 			t.Errorf("%v, %d tabs", err, b.tabs.Load())
+		}
+	})(t)
+}
+
+// A provider that refuses the proof at a renewal has not looked at the refresh token: the login
+// is kept, nobody is asked, and the hint is about the clock. When that is right, the login goes on.
+func TestRefusedProofAtRefreshCostsNoLogin(t *testing.T) {
+	inBubble(nil, func(t *testing.T, b *lab) {
+		b.bind("DPoP ")
+		s := b.store("")
+		_, h := b.client(s, notInteractive)
+		b.mustCall(h, "1")
+		before, wrong := b.stored(s), true
+		b.wire.before(bubbleProvider, func(w http.ResponseWriter, r *http.Request) bool {
+			if wrong && r.URL.Path == "/oidc/token" {
+				says(http.StatusBadRequest, `{"error":"invalid_dpop_proof","error_description":"iat is too far in the future"}`)(w, r)
+				return true
+			}
+			return false
+		})
+		b.res.revokeSeen()
+		_, _, err := b.call(h, "2")
+		if now := b.stored(s); !errors.Is(err, discovery.ErrUnavailable) || !strings.Contains(hint.Of(err), "clock") || !strings.Contains(hint.Of(err), "login --again") || !now.RefreshToken.Equal(before.RefreshToken) || b.tabs.Load() != 1 {
+			t.Errorf("%v, hint %q; the login is kept: %v; %d tabs", err, hint.Of(err), now.RefreshToken.Equal(before.RefreshToken), b.tabs.Load())
+		}
+		wrong = false
+		b.mustCall(h, "3")
+		if b.tabs.Load() != 1 {
+			t.Errorf("%d tabs", b.tabs.Load())
 		}
 	})(t)
 }

@@ -149,16 +149,17 @@ func TestNoncesAreBounded(t *testing.T) {
 
 // A provider that refuses proofs, or asks for nonces without end, is an error in words. A refresh
 // that was refused for want of a nonce has spent nothing: it is sent twice at most, and the
-// provider counts as one that cannot be asked; a proof that is refused is a refusal.
+// provider counts as one that cannot be asked. So has one whose proof was refused, by a clock that
+// is wrong: that is no refusal of the client either, whatever the status.
 func TestProviderRefusesProofs(t *testing.T) {
 	for code, tc := range map[string]struct {
-		nonces, requests int
-		hint             string
-		lost             bool // whether the refresh token is
+		status, nonces, requests int
+		hint                     string
+		lost                     bool // whether the refresh token is
 	}{
-		dpop.ErrUseNonce:  {1000, 2, "again and again", false},
-		"use_dpop_nonce ": {0, 1, "", true}, // no such code
-		dpop.ErrorCode:    {0, 1, "clock", true},
+		dpop.ErrUseNonce:  {http.StatusBadRequest, 1000, 2, "again and again", false},
+		"use_dpop_nonce ": {http.StatusBadRequest, 0, 1, "", true}, // no such code
+		dpop.ErrorCode:    {http.StatusUnauthorized, 0, 1, "clock", false},
 	} {
 		t.Run(code, func(t *testing.T) {
 			requests := 0
@@ -166,7 +167,7 @@ func TestProviderRefusesProofs(t *testing.T) {
 				if requests++; requests <= tc.nonces {
 					w.Header().Set("DPoP-Nonce", fmt.Sprint("nonce-", requests))
 				}
-				w.WriteHeader(http.StatusBadRequest)
+				w.WriteHeader(tc.status)
 				_, _ = io.WriteString(w, `{"error":"`+code+`"}`)
 			}))
 			defer srv.Close()
@@ -176,7 +177,8 @@ func TestProviderRefusesProofs(t *testing.T) {
 			}
 			c := &Client{HTTP: discovery.NewGuard(server, nil, nil).HTTPClient(), Log: slog.New(slog.DiscardHandler)}
 			defer c.HTTP.CloseIdleConnections()
-			target := &Target{Server: discovery.ServerMetadata{TokenEndpoint: srv.URL}, ProofKey: NewProofKey(), BoundOnly: true}
+			reg := Registration{ClientID: "client", ClientSecret: NewSecret("secret"), AuthMethod: authPost}
+			target := &Target{Server: discovery.ServerMetadata{TokenEndpoint: srv.URL}, Registration: reg, ProofKey: NewProofKey(), BoundOnly: true}
 			_, err = c.Refresh(t.Context(), target, NewSecret("r"))
 			if requests != tc.requests || errors.Is(err, discovery.ErrUnavailable) == tc.lost || !strings.Contains(hint.Of(err), tc.hint) || errors.As(err, new(*LostAnswerError)) {
 				t.Errorf("%d requests, %v (%s)", requests, err, hint.Of(err))

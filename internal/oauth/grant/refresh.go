@@ -51,8 +51,11 @@ func (c *Client) Refresh(ctx context.Context, t *Target, refreshToken Secret) (T
 			return Token{}, unavailable(op, err)
 		}
 		return token, nil
-	case answer.Code == dpop.ErrUseNonce: // not looked at, but another try is of no use
-		return Token{}, &Error{Op: op, Code: answer.Code, Err: errors.Join(discovery.ErrUnavailable, errors.New(answer.describe())), Hint: hintFor(answer.Code, "")}
+	case answer.Code == dpop.ErrUseNonce, answer.Code == dpop.ErrorCode: // not looked at, but another try is of no use
+		return Token{}, &Error{
+			Op: op, Code: answer.Code, Err: errors.Join(discovery.ErrUnavailable, errors.New(answer.describe())),
+			Hint: hintFor(answer.Code, "") + "; if it stays so, sign in again: " + c.SignInAgain,
+		}
 	case answer.isBusy():
 		return Token{}, &Error{Op: op, Err: errors.Join(discovery.ErrUnavailable, &NotSpentError{answer.retryAfter}, fmt.Errorf("status %d", answer.status))}
 	case !answer.isRefusal():

@@ -210,9 +210,10 @@ func (a response) refusesClient() bool {
 }
 
 // mayRefuseClient reports whether the client may be what was refused: with 401 that is
-// so (RFC 6749, section 5.2), whatever the words, unless they are about the grant.
+// so (RFC 6749, section 5.2), whatever the words, unless they are about the grant or the
+// proof.
 func (a response) mayRefuseClient() bool {
-	aboutGrant := slices.Contains([]string{"invalid_grant", "authorization_pending", "slow_down", "expired_token", dpop.ErrUseNonce}, a.Code)
+	aboutGrant := slices.Contains([]string{"invalid_grant", "authorization_pending", "slow_down", "expired_token", dpop.ErrUseNonce, dpop.ErrorCode}, a.Code)
 	return a.refusesClient() || a.status == http.StatusUnauthorized && !aboutGrant
 }
 
