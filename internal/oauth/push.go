@@ -52,12 +52,11 @@ func (l *login) promptFor(ctx context.Context, redirect Redirect, t *grant.Targe
 	return p, nil
 }
 
-// pushRefusals are the codes of a refusal that is about the request, or about the client.
-// The browser would bring the same one, or show a page that leads nowhere. Of others
-// nobody knows whether the request or how it was pushed was the reason.
-var pushRefusals = []string{
-	"invalid_client", "unauthorized_client", "invalid_redirect_uri", "invalid_scope", "invalid_target", "access_denied", "unsupported_response_type",
-}
+// pushRefusals are the codes of a refusal that is about the request. The browser would bring
+// the same one, or show a page that leads nowhere. Of others nobody knows whether the request
+// or how it was pushed was the reason: an endpoint that takes no public clients refuses the
+// client.
+var pushRefusals = []string{"invalid_redirect_uri", "invalid_scope", "invalid_target", "access_denied", "unsupported_response_type"}
 
 // atVisit is where the browser is sent that visits the local address, nil where that is
 // always the same. A refusal goes the way of one that the provider sends by the browser.

@@ -205,7 +205,7 @@ func TestRefusalOfPushedRequestIsThatOfTheRedirect(t *testing.T) {
 		}
 		return err.Error() + " | " + hint.Of(err)
 	}
-	for _, code := range []string{"invalid_scope", "invalid_target", "access_denied", "unauthorized_client", "invalid_redirect_uri", "unsupported_response_type"} {
+	for _, code := range []string{"invalid_scope", "invalid_target", "access_denied", "invalid_redirect_uri", "unsupported_response_type"} {
 		var pushed, redirected string
 		p := &pushing{refuse: func(w http.ResponseWriter, r *http.Request) bool {
 			says(http.StatusBadRequest, `{"error":"`+code+`","error_description":"not for you"}`)(w, r)
@@ -218,6 +218,24 @@ func TestRefusalOfPushedRequestIsThatOfTheRedirect(t *testing.T) {
 		if pushed != redirected {
 			t.Errorf("pushed: %s\nredirect: %s", pushed, redirected)
 		}
+	}
+}
+
+// An endpoint for pushed requests that takes no public clients locks nobody out where the
+// provider wants none pushed. Nothing is registered anew for it.
+func TestPushedRequestsOfPublicClientsRefused(t *testing.T) {
+	for _, code := range []string{"invalid_client", "unauthorized_client"} {
+		p := &pushing{refuse: func(w http.ResponseWriter, r *http.Request) bool {
+			says(http.StatusUnauthorized, `{"error":"`+code+`","error_description":"this endpoint wants client authentication"}`)(w, r)
+			return true
+		}}
+		t.Run(code, pushLab(p, func(t *testing.T, b *lab) {
+			_, h := b.client(b.store(""), nil)
+			b.mustCall(h, "1")
+			if n := b.idp.Stats().Registrations; n != 1 || b.tabs.Load() != 1 || len(p.plain) != 1 {
+				t.Errorf("%d registrations, %d tabs, %d plain requests", n, b.tabs.Load(), len(p.plain))
+			}
+		}))
 	}
 }
 
@@ -263,10 +281,10 @@ func newPushedNetworkLab(t *testing.T, p *pushing) *lab {
 	return l
 }
 
-// A provider that has forgotten the client says so at the push: the client registers
-// itself anew, as after a redirect.
+// A provider that takes only pushed requests and has forgotten the client says so at the push:
+// the client registers itself anew, as after a redirect.
 func TestForgottenClientOfPushedRequest(t *testing.T) {
-	p := &pushing{}
+	p := &pushing{required: true}
 	l := newPushedNetworkLab(t, p)
 	s := l.store("")
 	_, h := l.client(s, nil)
