@@ -192,6 +192,7 @@ type Client struct {
 
 	mu       sync.Mutex
 	loaded   bool
+	unstored bool         // cred could not be stored
 	cred     *Credential  // never nil, and never changed: another one takes its place
 	history  tokenHistory // of the token in cred
 	renewing *sharedRenewal
@@ -355,8 +356,8 @@ func (c *Client) stored(ctx context.Context) (*Credential, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read the stored credential: %w", err)
 	}
-	cred = c.withoutLostKey(cred)
-	return &cred, nil
+	cred, err = c.ofPerson(ctx, c.withoutLostKey(cred))
+	return &cred, err
 }
 
 // save stores cred; the caller holds the lock. Where that fails, the requests that wait
@@ -366,7 +367,11 @@ func (c *Client) save(ctx context.Context, cred *Credential) {
 	// it is saved even when the waiting caller has gone.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	switch err := c.cfg.Store.Save(ctx, c.cfg.Key, *cred); {
+	err := c.cfg.Store.Save(ctx, c.cfg.Key, *cred)
+	c.mu.Lock()
+	c.unstored = err != nil
+	c.mu.Unlock()
+	switch {
 	case errors.Is(err, ErrUnwritable):
 		c.log.Debug("the login lasts until this process ends", "error", err)
 	case err != nil:

@@ -209,7 +209,7 @@ func (e *Enterprise) person(ctx context.Context, failed tokenHash) (*Credential,
 	if e.IDToken != nil {
 		return e.Login.GivenPerson(ctx, e.IDToken)
 	}
-	cred, err := e.Login.load(ctx)
+	cred, err := e.Login.latest(ctx)
 	if err == nil && !e.Login.serves(cred, renewal{failed: failed}) {
 		failed = hashOf(cred.IDToken)
 		cred, err = e.Login.renew(ctx, renewal{failed: failed, quiet: true})
@@ -218,6 +218,35 @@ func (e *Enterprise) person(ctx context.Context, failed tokenHash) (*Credential,
 		return nil, &notSignedInError{err, failed}
 	}
 	return cred, err
+}
+
+// latest returns the login as it is stored now: another process may have ended it, or signed
+// somebody else in. It is the one in memory where that could not be stored.
+func (c *Client) latest(ctx context.Context) (*Credential, error) {
+	c.mu.Lock()
+	c.loaded = c.loaded && c.unstored
+	c.mu.Unlock()
+	return c.load(ctx)
+}
+
+// ofPerson returns cred, of a server, without its tokens where they are of another sign-in
+// than the one at the company's provider now.
+func (c *Client) ofPerson(ctx context.Context, cred Credential) (Credential, error) {
+	if c.cfg.Enterprise == nil || !cred.HasToken() {
+		return cred, nil
+	}
+	person := &Credential{}
+	if c.cfg.Enterprise.IDToken == nil {
+		var err error
+		if person, err = c.cfg.Enterprise.Login.latest(ctx); err != nil {
+			return cred, err
+		}
+	}
+	if !cred.SignedIn.Equal(person.SignedIn) {
+		c.log.Debug("somebody has signed in at the company's provider since, or the login there has ended")
+		cred = cred.withoutTokens()
+	}
+	return cred, nil
 }
 
 // GivenPerson is a login at the company's provider by an ID token that was given. Nothing of

@@ -356,7 +356,10 @@ func (c *Client) refresh(ctx context.Context, cred *Credential) (*Credential, er
 	if err == nil {
 		renewed.apply(token, t, time.Now())
 		if c.isCompany() {
-			renewed.IDToken = token.IDToken // without one only a person gets another
+			renewed.IDToken = token.IDToken
+			if token.IDToken.IsZero() { // only a person gets another: a later one had none to be compared with
+				renewed.RefreshToken = grant.Secret{}
+			}
 		}
 	}
 	return &renewed, err
