@@ -512,6 +512,34 @@ func TestServerBeginsToAsk(t *testing.T) {
 	})(t)
 }
 
+// A redirect on the server's own origin is followed with a proof for the address that it leads to.
+func TestRedirectHasItsOwnProof(t *testing.T) {
+	inBubble(nil, func(t *testing.T, b *lab) {
+		b.bind("DPoP ")
+		_, h := b.client(b.store(""), nil)
+		b.mustCall(h, "1")
+		var first string
+		b.wire.before(bubbleServer, func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/mcp" {
+				first = r.Header.Get("DPoP")
+				http.Redirect(w, r, "/other", http.StatusTemporaryRedirect)
+				return true
+			}
+			_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			at := &url.URL{Scheme: "http", Host: r.Host, Path: "/other"}
+			if _, err := dpop.Verify(r.Header.Get("DPoP"), dpop.Request{Method: http.MethodPost, URL: at, Token: token}); err != nil || r.Header.Get("DPoP") == first {
+				t.Errorf("%s: %v", r.URL.Path, err)
+			}
+			_, _ = io.WriteString(w, "sub=")
+			return true
+		})
+		b.mustCall(h, "2")
+		if first == "" {
+			t.Error("nothing was redirected")
+		}
+	})(t)
+}
+
 // The device grant, a client without a person, and a login in another process bind as well.
 func TestOtherGrantsBind(t *testing.T) {
 	t.Run("device", inBubble(nil, func(t *testing.T, b *lab) {
