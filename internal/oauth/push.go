@@ -14,7 +14,8 @@ import (
 // A pushed authorization request (RFC 9126) lives shortly at the provider, at Logto for a
 // minute, and people take longer to get to it. So it is pushed when the browser visits
 // the local address. An address that a person opens elsewhere holds the whole request,
-// unless the provider takes no such request.
+// unless the provider takes no such request: then it is pushed before that is shown, and
+// where the browser is here the local address is the only one.
 
 // pushTime is how long a tab waits for the provider to take the request.
 const pushTime = 5 * time.Second
@@ -41,10 +42,14 @@ func (l *login) promptFor(ctx context.Context, redirect Redirect, t *grant.Targe
 	r := request{target: *t, verifier: verifier, state: state, address: address, answerAt: redirect.Here()}
 	local, mark := redirect.Local(address, l.atVisit(r))
 	p := Prompt{Issuer: t.Server.Issuer, FoundAt: t.Server.FoundAt, URL: address, Local: local, Mark: mark, RedirectURI: redirect.Here()}
-	if l.cfg.Elsewhere && t.Server.RequirePushed {
+	switch {
+	case !t.Server.RequirePushed:
+	case l.cfg.Elsewhere:
 		if p.URL, p.Within, err = l.push(ctx, r); err != nil {
 			return Prompt{}, err
 		}
+	case local != "": // other processes show URL, and the provider does not take the whole request
+		p.URL = local
 	}
 	if uri := redirect.URI(); uri != p.RedirectURI {
 		p.PasteFrom = uri

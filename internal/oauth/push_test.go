@@ -348,6 +348,20 @@ func TestPushedRequestElsewhere(t *testing.T) {
 	}
 }
 
+// A process that joins the sign-in of another one shows its person the address of the prompt.
+// Where the provider takes only pushed requests that is the local one, which leads there.
+func TestJoinedSignInWithPushedRequest(t *testing.T) {
+	p := &pushing{required: true}
+	t.Run("", pushLab(p, func(t *testing.T, b *lab) {
+		b.here = false // what is opened is Prompt.URL
+		_, h := b.client(b.store(""), nil)
+		b.mustCall(h, "1")
+		if len(p.pushed) != 1 || len(p.short) != 1 {
+			t.Errorf("%d pushed, %d taken", len(p.pushed), len(p.short))
+		}
+	}))
+}
+
 // Metadata that wants pushed requests and names no place for them is not believed: nobody
 // could sign in.
 func TestRequiredPushWithoutEndpoint(t *testing.T) {
