@@ -22,6 +22,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 
+	"mcp-login/internal/dpop"
 	"mcp-login/internal/foreign"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth/discovery"
@@ -178,14 +179,14 @@ func (k *ClientKey) assertion(clientID, audience string, supported []string, now
 	if algorithm == "" {
 		return "", fmt.Errorf("the provider takes assertions signed with %s, and the key is for %s", foreign.Line(strings.Join(supported, ", ")), strings.Join(k.algorithms(), ", "))
 	}
-	token := jwt.NewWithClaims(jwt.GetSigningMethod(algorithm), jwt.MapClaims{
+	header := map[string]any{"typ": "JWT"}
+	if k.id != "" {
+		header["kid"] = k.id
+	}
+	signed, err := dpop.SignJWT(jwt.GetSigningMethod(algorithm), header, map[string]any{
 		"iss": clientID, "sub": clientID, "aud": audience, "jti": rand.Text(),
 		"iat": now.Unix(), "exp": now.Add(assertionLifetime).Unix(),
-	})
-	if k.id != "" {
-		token.Header["kid"] = k.id
-	}
-	signed, err := token.SignedString(k.signer)
+	}, k.signer)
 	if err != nil {
 		return "", fmt.Errorf("sign the assertion: %w", err)
 	}
