@@ -88,7 +88,7 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	id, err := p.verifyFrom(r.Context(), r, c)
+	id, shown, err := p.verifyFrom(r.Context(), r, c)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -98,32 +98,44 @@ func (p *Resource) Authenticate(r *http.Request) (Identity, error) {
 	if err := p.signedInWell(id); err != nil {
 		return Identity{}, err
 	}
+	if p.cfg.Admit != nil {
+		if err := p.cfg.Admit(r, id); err != nil {
+			return Identity{}, err
+		}
+	}
+	if err := p.proofs.remember(r.Context(), shown); err != nil {
+		return Identity{}, err
+	}
 	return id, nil
 }
 
 // verifyFrom decides about a token that came with r, which is nil where it came by another way.
-func (p *Resource) verifyFrom(ctx context.Context, r *http.Request, c credential) (Identity, error) {
+func (p *Resource) verifyFrom(ctx context.Context, r *http.Request, c credential) (id Identity, shown shownProof, err error) {
 	client := ""
 	if r != nil {
 		client = p.cfg.ClientAddress(r)
 	}
-	id, err := p.verify(ctx, client, c.token)
-	if err != nil {
-		return Identity{}, err
+	if c.proven && p.cfg.Verify == nil && p.cfg.Introspection == nil {
+		if _, is := parseJWTHeader(c.token); !is {
+			return id, shown, errUnbound // userinfo tells of no key, so it need not be asked
+		}
+	}
+	if id, err = p.verify(ctx, client, c.token); err != nil {
+		return Identity{}, shown, err
 	}
 	if id.Subject == "" {
 		// Sessions are bound to the subject, so there must be one.
-		return Identity{}, errors.New("verifier returned an identity without subject")
+		return Identity{}, shown, errors.New("verifier returned an identity without subject")
 	}
-	if err := p.held(r, c, id); err != nil {
-		return Identity{}, err
+	if shown, err = p.held(r, c, id); err != nil {
+		return Identity{}, shown, err
 	}
 	for name, allowed := range p.cfg.RequiredClaims {
 		if value, ok := id.Claims[name].(string); !ok || !slices.Contains(allowed, value) {
-			return Identity{}, fmt.Errorf("%s: %w", name, errClaim)
+			return Identity{}, shown, fmt.Errorf("%s: %w", name, errClaim)
 		}
 	}
-	return id, nil
+	return id, shown, nil
 }
 
 // signedInWell returns an *InsufficientAuthenticationError if the sign-in behind a token does

@@ -73,7 +73,12 @@ func newProofs(cfg *Config) *proofs {
 	if cfg.DPoP == nil {
 		return nil
 	}
-	p := &proofs{DPoP: *cfg.DPoP, resource: cfg.Resource, taken: newTakenProofs(), leeway: cfg.leeway()}
+	p := &proofs{DPoP: *cfg.DPoP, resource: cfg.Resource, leeway: cfg.leeway()}
+	if shared := cfg.Share; shared != nil && shared.proofs != nil {
+		p.taken = shared.proofs.taken
+	} else {
+		p.taken = newTakenProofs()
+	}
 	secret := p.NonceSecret
 	if secret == nil {
 		secret = make([]byte, leastNonceSecret)
@@ -86,30 +91,42 @@ func newProofs(cfg *Config) *proofs {
 // required reports whether tokens that are not bound are refused.
 func (p *proofs) required() bool { return p != nil && p.Required }
 
-// judge returns an error unless r has a good proof for its token, by the key with this
-// thumbprint. What it costs to forge one is nothing, so a proof is remembered last.
-func (p *proofs) judge(r *http.Request, token, thumbprint string, id Identity) error {
+// shownProof is a good one that is not taken yet; the zero value, where there is none, needs not be.
+type shownProof struct {
+	key   [sha256.Size]byte
+	user  sum
+	until time.Time
+}
+
+// judge returns the proof of r for its token, by the key with this thumbprint, or an error unless
+// it is good and was not taken. It is remembered when all else is right, see [proofs.remember].
+func (p *proofs) judge(r *http.Request, token, thumbprint string, id Identity) (shown shownProof, err error) {
 	values := r.Header.Values(dpop.ProofHeader)
 	if len(values) != 1 {
-		return badProof(fmt.Sprintf("%d DPoP headers, and there must be one", len(values)))
+		return shown, badProof(fmt.Sprintf("%d DPoP headers, and there must be one", len(values)))
 	}
 	method, address, err := p.target(r)
 	if err != nil {
-		return badProof(err.Error())
+		return shown, badProof(err.Error())
 	}
 	proof, err := dpop.Verify(values[0], dpop.Request{Method: method, URL: address, Token: token})
 	if err != nil {
-		return badProof(err.Error())
+		return shown, badProof(err.Error())
 	}
 	if proof.Thumbprint != thumbprint {
-		return badProof("the DPoP proof is by another key than the token's")
+		return shown, badProof("the DPoP proof is by another key than the token's")
 	}
-	now := time.Now()
-	until, err := p.inTime(proof, now)
-	if err != nil {
-		return err
+	if shown.until, err = p.inTime(proof, time.Now()); err != nil {
+		return shown, err
 	}
-	return p.remember(r.Context(), proof, id, now, until)
+	// A jti is unique for its key and resource only. Users may have long names.
+	shown.key = sha256.Sum256([]byte(p.resource.String() + " " + proof.Thumbprint + " " + proof.ID))
+	user := sha256.Sum256([]byte(id.Issuer + " " + id.Subject))
+	shown.user = sum(user[:])
+	if p.taken.has(sum(shown.key[:])) {
+		return shown, errUsedProof
+	}
+	return shown, nil
 }
 
 func (p *proofs) target(r *http.Request) (method string, address *url.URL, err error) {
@@ -125,11 +142,13 @@ func (p *proofs) target(r *http.Request) (method string, address *url.URL, err e
 // section 11.1). One with a nonce was made after that was issued, whatever the client's clock
 // says; so whoever has a wrong clock gets one.
 func (p *proofs) inTime(proof dpop.Proof, now time.Time) (until time.Time, err error) {
+	if proof.Nonce != "" {
+		if until = p.nonces.Until(proof.Nonce, now); until.IsZero() {
+			err = &proofError{dpop.ErrUseNonce, "the nonce is over, or not ours"}
+		}
+		return until, err
+	}
 	switch age := now.Sub(proof.Issued); {
-	case proof.Nonce != "" && !p.nonces.Taken(proof.Nonce, now):
-		return until, &proofError{dpop.ErrUseNonce, "the nonce is over, or not ours"}
-	case proof.Nonce != "":
-		return now.Add(dpop.NonceLimit), nil
 	case p.NonceRequired:
 		return until, &proofError{dpop.ErrUseNonce, "the DPoP proof has no nonce"}
 	case age > proofWindow || age < -proofWindow:
@@ -138,12 +157,17 @@ func (p *proofs) inTime(proof dpop.Proof, now time.Time) (until time.Time, err e
 	return proof.Issued.Add(proofWindow), nil
 }
 
-// remember returns an error if a proof was taken before, or if that cannot be told.
-func (p *proofs) remember(ctx context.Context, proof dpop.Proof, id Identity, now, until time.Time) error {
-	key := sha256.Sum256([]byte(proof.Thumbprint + " " + proof.ID)) // a jti is unique for its key only
-	first, err := p.taken.take(key, id.Issuer+" "+id.Subject, now, until)
+var errUsedProof = badProof("the DPoP proof was used before")
+
+// remember returns an error if a proof was taken before, or if that cannot be told. It comes
+// last: who may not call fills nothing.
+func (p *proofs) remember(ctx context.Context, shown shownProof) error {
+	if shown.until.IsZero() {
+		return nil
+	}
+	first, err := p.taken.take(sum(shown.key[:]), shown.user, time.Now(), shown.until)
 	if err == nil && first && p.Remember != nil {
-		if first, err = p.Remember(ctx, key, until.Add(p.leeway)); err != nil { // clocks of others may be behind
+		if first, err = p.Remember(ctx, shown.key, shown.until.Add(p.leeway)); err != nil { // clocks of others may be behind
 			err = &problem{
 				status: http.StatusServiceUnavailable, code: "temporarily_unavailable", cause: fmt.Errorf("remember a DPoP proof: %w", err),
 				text: "It cannot be told whether the DPoP proof was used before. Try again.",
@@ -151,7 +175,7 @@ func (p *proofs) remember(ctx context.Context, proof dpop.Proof, id Identity, no
 		}
 	}
 	if err == nil && !first {
-		err = badProof("the DPoP proof was used before")
+		err = errUsedProof
 	}
 	return err
 }
@@ -168,18 +192,18 @@ const (
 
 // held returns an error unless the sender of a token may use it: of one that is bound to a key, as
 // cnf says, who proves to have it. r is nil where the token came by another way.
-func (p *Resource) held(r *http.Request, c credential, id Identity) error {
+func (p *Resource) held(r *http.Request, c credential, id Identity) (shown shownProof, err error) {
 	cnf := id.Claims["cnf"]
 	if cnf == nil {
 		if c.proven || p.proofs.required() {
-			return errUnbound
+			return shown, errUnbound
 		}
-		return nil
+		return shown, nil
 	}
 	members, _ := cnf.(map[string]any)
 	thumbprint, _ := members["jkt"].(string)
 	if thumbprint == "" || len(members) != 1 || !c.proven {
-		return errBound
+		return shown, errBound
 	}
 	return p.proofs.judge(r, c.token, thumbprint, id)
 }

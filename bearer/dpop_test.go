@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,9 @@ func TestAProofIsTakenOnceForAsLongAsItCouldBe(t *testing.T) {
 		if resp := callProven(s, alice, nil, proof); resp.StatusCode != 200 {
 			t.Errorf("with a nonce: %d", resp.StatusCode)
 		}
+		if until := s.proofs.nonces.Until(nonce, time.Now()); len(s.proofs.taken.ends[until.Unix()+1]) != 1 {
+			t.Errorf("it is not kept until %s, when its nonce is over", until)
+		}
 		for range 500 {
 			<-time.After(time.Second)
 			if resp := callProven(s, alice, nil, proof); resp.StatusCode != 401 {
@@ -143,20 +147,24 @@ func TestAProofIsTakenOnceForAsLongAsItCouldBe(t *testing.T) {
 			}
 		}
 		s.proofs.taken.sweep(time.Now().Unix())
-		if held := len(s.proofs.taken.seen); held != 0 || len(s.proofs.taken.ends) != 0 || s.proofs.taken.users.used != 0 {
+		if held := len(s.proofs.taken.seen); held != 0 || len(s.proofs.taken.ends) != 0 || len(s.proofs.taken.each) != 0 {
 			t.Errorf("%d proofs are remembered after all are over", held)
 		}
 	})
+}
+
+func sumOf(n int) sum {
+	full := sha256.Sum256(fmt.Append(nil, n))
+	return sum(full[:])
 }
 
 // Proofs that cannot be remembered are refused, and none is forgotten for them: one user cannot take
 // the room of the others, and all get theirs again once proofs are over.
 func TestNoProofIsForgottenEarly(t *testing.T) {
 	taken, now := newTakenProofs(), time.Unix(1_800_000_000, 0)
-	key := func(n int) [sha256.Size]byte { return sha256.Sum256(fmt.Append(nil, n)) }
-	fill := func(user string, from int) (n int) {
+	fill := func(user, from int) (n int) {
 		for ; ; n++ {
-			if first, err := taken.take(key(from+n), user, now, now.Add(time.Minute)); err != nil || !first {
+			if first, err := taken.take(sumOf(from+n), sumOf(user), now, now.Add(time.Minute)); err != nil || !first {
 				if !errors.Is(err, errTooManyProofs) {
 					t.Fatal(first, err)
 				}
@@ -164,25 +172,63 @@ func TestNoProofIsForgottenEarly(t *testing.T) {
 			}
 		}
 	}
-	if a, b, c := fill("a", 0), fill("b", maxProofs), fill("c", 2*maxProofs); a != maxProofs/2 || b != maxProofs/2 || c != 0 {
-		t.Errorf("%d, %d and %d are remembered", a, b, c)
+	for user := range 32 {
+		if n := fill(user, user*maxProofs); n != maxProofs/32 {
+			t.Errorf("%d are remembered of one user", n)
+		}
 	}
-	for _, n := range []int{0, maxProofs/2 - 1, maxProofs} {
-		if first, err := taken.take(key(n), "c", now.Add(time.Minute), now.Add(2*time.Minute)); first || err != nil {
+	if n := fill(32, 32*maxProofs); n != 0 {
+		t.Errorf("%d are remembered of one too many", n)
+	}
+	for _, n := range []int{0, maxProofs/32 - 1, maxProofs} {
+		if first, err := taken.take(sumOf(n), sumOf(32), now.Add(time.Minute), now.Add(2*time.Minute)); first || err != nil {
 			t.Errorf("%d is taken again: %v", n, err)
 		}
 	}
 	now = now.Add(62 * time.Second)
-	if n := fill("a", 0); n != maxProofs/2 {
+	if n := fill(0, 0); n != maxProofs/32 {
 		t.Errorf("%d afterwards", n)
 	}
 }
 
-// What is remembered is bounded by who has a good token and its key: nothing else gets that far.
+// However long the names of users are, all of it takes 24 MiB at most, for all resources of a group.
+func TestRememberedProofsAreSmall(t *testing.T) {
+	i := issuer.Start(t)
+	first := newServer(t, i, func(c *Config) { c.DPoP = &DPoP{} })
+	second := newServer(t, i, func(c *Config) { c.DPoP, c.Share = &DPoP{}, first.Resource })
+	if first.proofs.taken != second.proofs.taken {
+		t.Error("each resource of a group has room of its own")
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	taken, now := newTakenProofs(), time.Unix(1_800_000_000, 0)
+	for n := range maxProofs {
+		if _, err := taken.take(sumOf(n), sumOf(n%1000), now, now.Add(time.Duration(n%120)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if used := after.HeapAlloc - before.HeapAlloc; used > 24<<20 {
+		t.Errorf("%d bytes", used)
+	}
+	runtime.KeepAlive(taken)
+}
+
+// What is remembered is bounded by who has a good token and its key, and may call: nothing else gets that far.
 func TestOnlyGoodProofsAreRemembered(t *testing.T) {
 	i := issuer.Start(t)
 	asked := 0
+	errBusy := errors.New("too many requests")
 	s := newServer(t, i, func(c *Config) {
+		c.RequiredClaims, c.RequiredScopes, c.ACRValues = map[string][]string{"organization_id": {"ours"}}, []string{"mcp:read"}, []string{"mfa"}
+		c.Admit = func(_ *http.Request, id Identity) error {
+			if id.Subject == "busy" {
+				return errBusy
+			}
+			return nil
+		}
 		c.DPoP = &DPoP{Remember: func(_ context.Context, _ [sha256.Size]byte, until time.Time) (bool, error) {
 			if asked++; time.Until(until) < 80*time.Second { // a minute, and clocks that are behind
 				t.Errorf("kept for %s", time.Until(until))
@@ -190,7 +236,20 @@ func TestOnlyGoodProofsAreRemembered(t *testing.T) {
 			return true, nil
 		}}
 	})
-	alice, mallory := i.Bind(t, issuer.Change{}), i.Bind(t, issuer.Change{})
+	with := func(name, value string) issuer.Holder {
+		claims := map[string]any{"organization_id": "ours", "acr": "mfa", "scope": "mcp:read"}
+		claims[name] = value
+		return i.Bind(t, issuer.Change{Claims: claims})
+	}
+	alice, mallory := with("sub", "alice"), with("sub", "mallory")
+	for name, value := range map[string]string{"organization_id": "theirs", "scope": "mcp:write", "acr": "pwd", "sub": "busy"} {
+		for range 2 {
+			outsider := with(name, value)
+			if resp := callProven(s, outsider, nil, outsider.Proof(t, "POST", issuer.Resource, "")); resp.StatusCode < 400 || asked != 0 || len(s.proofs.taken.seen) != 0 {
+				t.Errorf("%s is %s: %d, %d remembered", name, value, resp.StatusCode, asked)
+			}
+		}
+	}
 	forged := issuer.Holder{Key: mallory.Key, Token: mallory.Token + "x"}
 	for _, resp := range []*http.Response{
 		callProven(s, forged, nil, forged.Proof(t, "POST", issuer.Resource, "")),
@@ -255,9 +314,11 @@ func TestOpaqueTokensThatAreBound(t *testing.T) {
 		}
 	}
 	i.Userinfo = issuer.Answer(200, issuer.LogtoClaims)
-	s := newServer(t, i, func(c *Config) { c.DPoP = &DPoP{Required: true} })
-	if got := refusal(t, callProven(s, alice, nil, alice.Proof(t, "POST", issuer.Resource, ""))); got != "401 dpop invalid_token" || i.UserinfoCalls.Load() != 0 {
-		t.Errorf("without introspection: %s, userinfo was asked %d times", got, i.UserinfoCalls.Load())
+	for want, use := range map[string]*DPoP{"401 dpop invalid_token": {Required: true}, "401 bearer dpop invalid_token": {}} {
+		s := newServer(t, i, func(c *Config) { c.DPoP = use })
+		if got := refusal(t, callProven(s, alice, nil, alice.Proof(t, "POST", issuer.Resource, ""))); got != want || i.UserinfoCalls.Load() != 0 {
+			t.Errorf("without introspection: %s, userinfo was asked %d times", got, i.UserinfoCalls.Load())
+		}
 	}
 }
 

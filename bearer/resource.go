@@ -181,7 +181,8 @@ func (p *Resource) At(endpoint *url.URL) *Resource {
 // tokens of one can make the issuer be asked less for all: where a request is at hand,
 // [Resource.Authenticate] is better.
 func (p *Resource) Verify(ctx context.Context, token string) (Identity, error) {
-	return p.verifyFrom(ctx, nil, credential{token: token})
+	id, _, err := p.verifyFrom(ctx, nil, credential{token: token})
+	return id, err
 }
 
 // Event is one verdict about a token. A check may serve many requests.

@@ -33,14 +33,17 @@ func (n *Nonces) Issue(now time.Time) string { return n.at(now.UnixNano() / int6
 
 // Taken reports whether nonce was issued in the last four minutes. The clocks of several servers
 // may differ by two.
-func (n *Nonces) Taken(nonce string, now time.Time) bool {
+func (n *Nonces) Taken(nonce string, now time.Time) bool { return !n.Until(nonce, now).IsZero() }
+
+// Until returns when a nonce is not taken any more, at most [NonceLimit] from now; zero if it is not.
+func (n *Nonces) Until(nonce string, now time.Time) time.Time {
 	slot := now.UnixNano() / int64(nonceLife)
 	for _, s := range []int64{slot, slot - 1, slot + 1} {
 		if hmac.Equal([]byte(nonce), []byte(n.at(s))) {
-			return true
+			return time.Unix(0, (s+2)*int64(nonceLife))
 		}
 	}
-	return false
+	return time.Time{}
 }
 
 func (n *Nonces) at(slot int64) string {

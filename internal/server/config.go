@@ -17,7 +17,7 @@ import (
 // Config is what [New] needs. Resource and Issuer are required.
 type Config struct {
 	// Config is about tokens. The tools of its ToolScopes must have been added to MCP
-	// before, About.Name is whoami where the server is that, and Observe and
+	// before, About.Name is whoami where the server is that, and Observe, Admit and
 	// ClientAddress are the server's own. Log also receives one line per request.
 	bearer.Config
 	// MCP serves the tools; nil means whoami's own. It needs no protection of

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -118,6 +119,26 @@ func onlyWhoHasTheKeyUsesABoundToken(t *testing.T, on setUp) {
 	}
 	if resp := call(s, "POST", "/mcp", unbound.Token, callWhoami); resp.StatusCode != 200 {
 		t.Errorf("a bearer token beside: %d", resp.StatusCode)
+	}
+}
+
+// Who is over the rate fills nothing: the proof is good again once there is room. And who has copied
+// a request uses nothing up of its owner's rate.
+func TestProofsOverTheRateAreNotRemembered(t *testing.T) {
+	i := issuer.Start(t)
+	s := newServer(t, i, func(c *Config) {
+		accepting(c)
+		c.SubjectRate = 0.2 // two at once
+	})
+	alice := i.Bind(t, issuer.Change{})
+	ask := func(proof string) int {
+		return call(s, "POST", "/mcp", "", callWhoami, alice.Header(proof)...).StatusCode
+	}
+	first := alice.Proof(t, "POST", issuer.Resource, "")
+	got := []int{ask(first), ask(first), ask(first), ask(alice.Proof(t, "POST", issuer.Resource, ""))}
+	late := alice.Proof(t, "POST", issuer.Resource, "")
+	if got = append(got, ask(late), ask(late)); !slices.Equal(got, []int{200, 401, 401, 200, 429, 429}) {
+		t.Error(got)
 	}
 }
 

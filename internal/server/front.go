@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -89,6 +90,20 @@ func (f *front) named(serve http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// overRateError are the seconds after which a user may call again.
+type overRateError int
+
+func (overRateError) Error() string { return "too many requests of this user" }
+
+// admit bounds the requests of one user.
+func (f *front) admit(r *http.Request, id bearer.Identity) error {
+	recordOf(r.Context()).subject = foreign.Line(id.Subject)
+	if after, ok := f.subjectLimit.allow(id.Issuer + " " + id.Subject); !ok {
+		return overRateError(after)
+	}
+	return nil
+}
+
 // protected wraps an endpoint that needs a token for resource, see the package comment
 // for the order of the checks.
 func (f *front) protected(resource *bearer.Resource,
@@ -115,16 +130,15 @@ func (f *front) protected(resource *bearer.Resource,
 		defer cancel()
 		r = r.WithContext(ctx)
 
-		record := recordOf(ctx)
-		record.resource = resource
+		recordOf(ctx).resource = resource
 		id, err := resource.Authenticate(r)
-		if err != nil {
-			refuse(w, r, err)
+		var over overRateError
+		switch {
+		case errors.As(err, &over):
+			f.refuseMore(w, limitSubject, int(over), "too_many_requests", "Too many requests of this user.")
 			return
-		}
-		record.subject = foreign.Line(id.Subject)
-		if after, ok := f.subjectLimit.allow(id.Issuer + " " + id.Subject); !ok {
-			f.refuseMore(w, limitSubject, after, "too_many_requests", "Too many requests of this user.")
+		case err != nil:
+			refuse(w, r, err)
 			return
 		}
 		id = f.profiles.Complete(ctx, id)

@@ -23,7 +23,7 @@ func (f *front) protect(cfg *Config) error {
 	protection := cfg.Config
 	protection.Audiences = slices.Concat(f.layout.audiences()[1:], cfg.Audiences)
 	protection.Log = f.log
-	protection.Observe = f.verdicts.observe
+	protection.Observe, protection.Admit = f.verdicts.observe, f.admit
 	protection.ClientAddress = func(r *http.Request) string { return clientOf(r.Context()) }
 	if cfg.DPoP != nil {
 		proofs := *cfg.DPoP
