@@ -109,6 +109,47 @@ func TestAuthenticationThatNobodyGives(t *testing.T) {
 	})(t)
 }
 
+// A token that another process has refreshed meanwhile is of no other sign-in: it is tried, and
+// the person is asked all the same.
+func TestAuthenticationAfterARefreshElsewhere(t *testing.T) {
+	inBubble(nil, func(t *testing.T, b *lab) {
+		wanted := false
+		s := &strength{status: http.StatusUnauthorized, challenge: `acr_values="phr"`, enough: func(request url.Values) bool { return !wanted || request.Get("acr_values") == "phr" }}
+		s.stand(b)
+		kept := b.store("")
+		_, one := b.client(kept, notInteractive)
+		b.mustCall(one, "1")
+		_, other := b.client(kept, notInteractive)
+		b.res.revokeSeen()
+		b.mustCall(other, "2")
+		if n := b.idp.Stats().Refreshes; n != 1 {
+			t.Fatalf("%d refreshes", n)
+		}
+		s.mu.Lock()
+		wanted, s.of = true, map[string]bool{}
+		s.mu.Unlock()
+		b.mustCall(one, "3")
+		if len(s.requests) != 2 {
+			t.Errorf("%d sign-ins", len(s.requests))
+		}
+	})(t)
+}
+
+// Of a person for whom a company vouches the server's provider can ask nothing: one more token
+// is got, and that is all.
+func TestAuthenticationThroughTheCompany(t *testing.T) {
+	inCompanyBubble(func(t *testing.T, c company) {
+		s := &strength{status: http.StatusUnauthorized, challenge: `acr_values="phr"`, enough: func(url.Values) bool { return false }}
+		s.stand(c.lab)
+		_, _, h := c.through(c.store(""), nil)
+		_, _, err := c.call(h, "1")
+		var refused *grant.Error
+		if exchanged, _ := c.seen(); !errors.As(err, &refused) || refused.Code != "insufficient_user_authentication" || len(exchanged) != 2 || len(s.requests) != 1 {
+			t.Errorf("%v, %d exchanges, %d sign-ins", err, len(exchanged), len(s.requests))
+		}
+	})(t)
+}
+
 // What a person has chosen wins, and what is no parameter is not passed on.
 func TestAuthenticationIsTheChallengesOrThePersons(t *testing.T) {
 	for challenge, want := range map[string]string{

@@ -100,7 +100,7 @@ type attempts struct {
 	early             error // of the refresh before the first attempt, nil after another renewal
 	renewals, stepUps int
 	replayed          bool // after a refusal that did not have to be about the token
-	authenticated     bool // a person has signed in as the server wants it (RFC 9470)
+	authenticated     bool // a person has signed in as the server wants it (RFC 9470), or nobody can
 }
 
 // refused handles a refusal: it returns what ends the request, or gets another credential
@@ -126,7 +126,7 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 		return nil, c.signInError(a.early)
 	case r.kind == forbidden && a.renewals+a.stepUps >= maxAttempts:
 		return resp, nil
-	case r.kind == unauthorized && (a.renewals == maxRenewals || a.authenticated):
+	case r.kind == unauthorized && (a.renewals == maxRenewals || a.stepUps >= maxAttempts || a.authenticated):
 		foreign.Discard(resp)
 		return nil, c.refusedAgain(r.challenge)
 	}
@@ -137,8 +137,8 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 // renew gets a credential with another token, with more scopes, or of another sign-in.
 func (a *attempts) renew(r refusal) (err error) {
 	c := a.client
-	a.authenticated = r.challenge.WantsAuthentication()
-	why := renewal{failed: hashOf(c.Bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden || a.authenticated, signIn: r.kind == unauthorized && a.renewals > 0}
+	wanted, before := r.challenge.WantsAuthentication(), a.cred.Login()
+	why := renewal{failed: hashOf(c.Bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden || wanted, signIn: r.kind == unauthorized && a.renewals > 0}
 	if why.stepUp {
 		a.stepUps++
 	} else {
@@ -148,6 +148,8 @@ func (a *attempts) renew(r refusal) (err error) {
 	if a.cred, err = c.renew(a.req.Context(), why); err != nil {
 		return c.signInError(c.notRenewed(why, err))
 	}
+	// What another process has refreshed meanwhile is of no other sign-in.
+	a.authenticated = wanted && (a.cred.Login() != before || c.withoutRefreshToken())
 	return nil
 }
 
