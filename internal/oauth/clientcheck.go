@@ -83,7 +83,7 @@ func (c *Client) clientToCheck(meta *discovery.ServerMetadata, previous *Credent
 		return grant.DocumentClient(meta, document, redirectURI), nil
 	case stored.ClientID != "" && stored.Provider().Same(meta.Provider()):
 		return stored, nil
-	case id.Document != "" && meta.ClientIDMetadata && grant.InDocument(withoutPort(redirectURI)):
+	case c.cfg.Enterprise == nil && c.devicePolicy(previous) != DeviceAlways && c.takesDocument(meta, stored, redirectURI): // others are asked for no redirect URI
 		return grant.DocumentClient(meta, id.Document, redirectURI), nil
 	}
 	return grant.Registration{}, ErrNotFound

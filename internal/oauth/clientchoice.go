@@ -40,7 +40,7 @@ func (l *login) register(ctx context.Context, redirectURI string) (grant.Registr
 		return stored, nil
 	case l.clientRefusal != nil:
 		return grant.Registration{}, l.clientRefusal
-	case l.takesDocument(server, stored, redirectURI):
+	case (!l.documentRefused || server.RegistrationEndpoint == "") && l.takesDocument(server, stored, redirectURI):
 		l.clientOfProject = true
 		return grant.DocumentClient(server, l.cfg.Identity.Document, redirectURI), nil
 	case server.RegistrationEndpoint != "":
@@ -72,10 +72,10 @@ func (l *login) register(ctx context.Context, redirectURI string) (grant.Registr
 // Nothing that the person chose for the registration stands in it. Where a login with it
 // has brought no answer, or the provider has refused it, the client registers itself, if
 // it can.
-func (l *login) takesDocument(server *discovery.ServerMetadata, stored grant.Registration, redirectURI string) bool {
-	document := l.cfg.Identity.Document
-	doubted := l.documentRefused || stored.Doubted && stored.ClientID == document && stored.Provider().Same(server.Provider())
-	return document != "" && server.ClientIDMetadata && grant.InDocument(withoutPort(redirectURI)) && l.chosenMetadata(stored) == "" &&
+func (c *Client) takesDocument(server *discovery.ServerMetadata, stored grant.Registration, redirectURI string) bool {
+	document := c.cfg.Identity.Document
+	doubted := stored.Doubted && stored.ClientID == document && stored.Provider().Same(server.Provider())
+	return document != "" && server.ClientIDMetadata && grant.InDocument(withoutPort(redirectURI)) && c.chosenMetadata(stored) == "" &&
 		(!doubted || server.RegistrationEndpoint == "")
 }
 

@@ -10,6 +10,7 @@ import (
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 )
 
@@ -119,6 +120,31 @@ func TestProjectsDocumentComesLast(t *testing.T) {
 				}
 			})(t)
 		})
+	}
+}
+
+// doctor asks about the document where a login would use it, and nowhere else.
+func TestCheckOfTheProjectsDocument(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(*oauth.Config)
+		uses   bool
+	}{
+		"a login by redirect":         {func(*oauth.Config) {}, true},
+		"a login by device":           {func(c *oauth.Config) { c.Device = oauth.DeviceAlways }, false},
+		"members of the registration": {func(c *oauth.Config) { c.Identity.Chosen = `{"client_name":"Mine"}` }, false},
+		"through the company":         {func(c *oauth.Config) { c.Enterprise = &oauth.Enterprise{} }, false},
+	} {
+		t.Run(name, documentLab(nil, func(t *testing.T, b *lab) {
+			c, _ := b.client(b.store(""), func(c *oauth.Config) { ofProject(c); tc.change(c) })
+			meta, err := discovery.FetchServer(t.Context(), &http.Client{Transport: b.wire}, *b.res.issuer.Load(), discovery.IssuerChoice{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			check, err := c.CheckClient(t.Context(), discovery.Result{Server: *meta, Resource: b.server().String()}, discovery.Challenge{}, bubbleRedirectURI)
+			if (check.ClientID == projectDocument) != tc.uses || errors.Is(err, oauth.ErrNotFound) == tc.uses {
+				t.Errorf("the client is %q, %v", check.ClientID, err)
+			}
+		}))
 	}
 }
 
