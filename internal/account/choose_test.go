@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -224,5 +225,17 @@ func TestRedirectURIsThatCanBeAwaited(t *testing.T) {
 		if _, err := CallbackOf(oauth.Choices{RedirectURI: bad}, ""); err == nil {
 			t.Errorf("%q is accepted", bad)
 		}
+	}
+}
+
+// What else to register with is said for the server's provider, and does not go to the
+// company's; how the answer comes is one thing for both.
+func TestCompanyGetsNothingOfTheServers(t *testing.T) {
+	said := Settings{Profile: "work", ClientID: "there", Enterprise: idp, EnterpriseClientID: "app", Client: `{"software_statement":"s"}`, Resource: "r", Scopes: []string{"s"}, Params: []string{"a=b"}}
+	said.CallbackPort, said.TokenEndpoint, said.IDToken = 3333, other, true
+	want := Settings{Profile: "work", ClientID: "app", Grant: oauth.GrantEnterprise, IssuerChoice: discovery.IssuerChoice{Named: idp}}
+	want.CallbackPort = 3333
+	if got := said.Company(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
 	}
 }

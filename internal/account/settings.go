@@ -48,9 +48,10 @@ func (s Settings) Key(server *url.URL) oauth.Key {
 }
 
 // Company returns what s says about the login at the company's provider: who signs in, as
-// which client, and how the answer comes.
+// which client, and how the answer comes. What else to register with is for the server's
+// provider.
 func (s Settings) Company() Settings {
-	c := Settings{Profile: s.Profile, ClientID: s.EnterpriseClientID, Grant: oauth.GrantEnterprise, Client: s.Client, Choices: s.Choices}
+	c := Settings{Profile: s.Profile, ClientID: s.EnterpriseClientID, Grant: oauth.GrantEnterprise, Choices: s.Choices}
 	c.Named, c.TokenEndpoint, c.IDToken = s.Enterprise, "", false
 	return c
 }

@@ -64,8 +64,9 @@ func (a *app) serverOrCompany(cmd *cobra.Command, args []string) error {
 // aboutCompany are the options of a command about the login at the company's provider
 // itself, and the address in the place of the server's.
 func (o options) aboutCompany() (options, string) {
-	address := o.Enterprise
+	address, chosen := o.Enterprise, o.Client
 	o.Settings = o.Company()
+	o.Client = chosen // here it can be for nobody else
 	o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
 	return o, address
 }
