@@ -79,7 +79,7 @@ func (l *login) byDevice(ctx context.Context) error {
 		}
 		return err
 	}
-	if err := l.checkPerson(token, t); err != nil {
+	if err := l.checkPerson(token, t, false); err != nil {
 		return err
 	}
 	l.next.apply(token, t, time.Now())

@@ -291,14 +291,18 @@ func (c *Client) discoverCompany(ctx context.Context) (discovery.Result, error) 
 func companyScopes() []string { return []string{"openid", discovery.OfflineAccess} }
 
 // checkPerson refuses the ID token of a sign-in at the company's provider that is not its own
-// answer to this client.
-func (l *login) checkPerson(token grant.Token, t *grant.Target) error {
+// answer to this client. One by a code has the nonce of its request (OpenID Connect Core 1.0,
+// section 3.1.3.7, number 11).
+func (l *login) checkPerson(token grant.Token, t *grant.Target, byCode bool) error {
 	if !l.isCompany() {
 		return nil
 	}
 	err := errors.New("it gave no ID token")
 	if !token.IDToken.IsZero() {
 		err = grant.CheckIDToken(token.IDToken, t.Server.Provider(), t.Registration.ClientID, time.Now())
+	}
+	if err == nil && byCode && grant.NonceIn(token.IDToken) == "" {
+		err = errors.New("the ID token lacks the nonce of the request")
 	}
 	if err != nil {
 		return &grant.Error{Op: "sign in at " + t.Server.Provider().String(), Err: err, Hint: "this is a fault of the provider: tell its administrator"}

@@ -2,7 +2,6 @@ package oauth_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
@@ -66,12 +65,12 @@ func (v *vouching) front(next http.Handler) http.Handler {
 			v.exchange(w, form)
 		case "urn:ietf:params:oauth:grant-type:jwt-bearer":
 			v.present(w, form)
-		case "refresh_token", "authorization_code":
+		case "refresh_token", "authorization_code", grant.TypeDevice:
 			rec := httptest.NewRecorder()
 			next.ServeHTTP(rec, r)
 			v.mu.Lock()
 			change := v.renewed
-			if form.Get("grant_type") == "authorization_code" {
+			if form.Get("grant_type") != "refresh_token" {
 				change = v.signed
 			}
 			v.mu.Unlock()
@@ -103,13 +102,19 @@ func (v *vouching) exchange(w http.ResponseWriter, form url.Values) {
 		return
 	}
 	answer := map[string]any{
-		"access_token":      "jag." + base64.RawURLEncoding.EncodeToString([]byte(form.Get("resource"))) + ".x",
+		"access_token":      idJAG(form.Get("audience"), form.Get("resource")),
 		"issued_token_type": "urn:ietf:params:oauth:token-type:id-jag", "token_type": "n_a",
 	}
 	if v.change != nil {
 		v.change(answer)
 	}
 	reply(w, http.StatusOK, answer)
+}
+
+// idJAG is an ID-JAG whose signature is of no matter to a client.
+func idJAG(audience, resource string) string {
+	signed, _ := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"aud": audience, "resource": resource}).SignedString([]byte("any"))
+	return signed
 }
 
 func (v *vouching) present(w http.ResponseWriter, form url.Values) {
@@ -120,9 +125,10 @@ func (v *vouching) present(w http.ResponseWriter, form url.Values) {
 		reply(w, http.StatusUnauthorized, map[string]any{"error": "invalid_client"})
 		return
 	}
-	part := strings.Split(form.Get("assertion"), ".")
-	resource, err := base64.RawURLEncoding.DecodeString(part[min(1, len(part)-1)])
-	token, err2 := v.issue(devidp.TokenRequest{Username: "alice", Resource: string(resource), Scopes: []string{"mcp:read"}})
+	var claims jwt.MapClaims
+	_, _, err := jwt.NewParser().ParseUnverified(form.Get("assertion"), &claims)
+	resource, _ := claims["resource"].(string)
+	token, err2 := v.issue(devidp.TokenRequest{Username: "alice", Resource: resource, Scopes: []string{"mcp:read"}})
 	if err := errors.Join(err, err2); err != nil {
 		reply(w, http.StatusBadRequest, map[string]any{"error": "invalid_grant"})
 		return
@@ -294,10 +300,15 @@ func TestEnterpriseRenewsSilently(t *testing.T) {
 // What a company's provider answers to an exchange is sent on only if it is an ID-JAG.
 func TestEnterpriseTakesOnlyIDJAGs(t *testing.T) {
 	for name, change := range map[string]func(map[string]any){
-		"another type":     func(a map[string]any) { a["issued_token_type"] = "urn:ietf:params:oauth:token-type:access_token" },
-		"no type":          func(a map[string]any) { delete(a, "issued_token_type") },
-		"a bearer token":   func(a map[string]any) { a["token_type"] = "Bearer" },
-		"no token":         func(a map[string]any) { a["access_token"] = "" },
+		"another type":   func(a map[string]any) { a["issued_token_type"] = "urn:ietf:params:oauth:token-type:access_token" },
+		"no type":        func(a map[string]any) { delete(a, "issued_token_type") },
+		"a bearer token": func(a map[string]any) { a["token_type"] = "Bearer" },
+		"no token":       func(a map[string]any) { a["access_token"] = "" },
+		"no JWT":         func(a map[string]any) { a["access_token"] = "jag" },
+		"another audience": func(a map[string]any) {
+			a["access_token"] = idJAG("https://elsewhere.example", "https://mcp.example.com/mcp")
+		},
+		"no audience":      func(a map[string]any) { a["access_token"] = idJAG("", "https://mcp.example.com/mcp") },
 		"a line break too": func(a map[string]any) { a["access_token"] = "a\r\nb" },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -323,10 +334,21 @@ func TestEnterpriseSignInNeedsItsIDToken(t *testing.T) {
 		"another client": func(t *testing.T, a map[string]any) {
 			a["id_token"] = swapped(t, a["id_token"].(string), jwt.MapClaims{"aud": "other"})
 		},
+		"another client, by device": func(t *testing.T, a map[string]any) {
+			if token, ok := a["id_token"].(string); ok {
+				a["id_token"] = swapped(t, token, jwt.MapClaims{"aud": "other"})
+			}
+		},
+		"no nonce": func(t *testing.T, a map[string]any) {
+			a["id_token"] = swapped(t, a["id_token"].(string), jwt.MapClaims{"nonce": ""})
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCompany(t)
+		t.Run(name, inCompanyBubble(func(t *testing.T, c company) {
 			c.signed = func(answer map[string]any) { change(t, answer) }
+			c.careless = true
+			if strings.HasSuffix(name, "by device") {
+				c.device = oauth.DeviceAlways
+			}
 			s := c.store("")
 			_, _, h := c.through(s, nil)
 			_, _, err := c.call(h, "x")
@@ -336,7 +358,7 @@ func TestEnterpriseSignInNeedsItsIDToken(t *testing.T) {
 			if cred, err := s.Load(t.Context(), oauth.Key{Enterprise: c.issuer()}.Company()); err == nil && (cred.HasToken() || !cred.IDToken.IsZero()) {
 				t.Error("the tokens are kept")
 			}
-		})
+		}))
 	}
 }
 

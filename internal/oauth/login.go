@@ -296,7 +296,7 @@ func (l *login) exchange(ctx context.Context, t *grant.Target, answer url.Values
 	if err != nil {
 		return err
 	}
-	if err := l.checkPerson(token, t); err != nil {
+	if err := l.checkPerson(token, t, true); err != nil {
 		return err
 	}
 	l.next.apply(token, t, time.Now())

@@ -190,8 +190,8 @@ func TestEnterprisePolicyThroughTheBinary(t *testing.T) {
 }
 
 // A company's provider that answers with something else than an ID-JAG, or one that is for
-// another client, audience or resource: the first goes nowhere, the others are refused by
-// the servers' provider, and nobody is asked again.
+// another client, audience or resource: the first and one for another audience go nowhere,
+// the others are refused by the servers' provider, and nobody is asked again.
 func TestEnterpriseOtherAssertions(t *testing.T) {
 	for name, tc := range map[string]struct {
 		faults devidp.Faults
@@ -200,7 +200,7 @@ func TestEnterpriseOtherAssertions(t *testing.T) {
 	}{
 		"another type": {devidp.Faults{ExchangeMembers: map[string]any{"issued_token_type": "urn:ietf:params:oauth:token-type:access_token"}}, "and an ID-JAG was asked for", 0},
 		"client":       {devidp.Faults{IDJAGClaims: map[string]any{"client_id": "other"}}, "for another client", 1},
-		"audience":     {devidp.Faults{IDJAGClaims: map[string]any{"aud": "https://elsewhere.example"}}, "for another audience", 1},
+		"audience":     {devidp.Faults{IDJAGClaims: map[string]any{"aud": "https://elsewhere.example"}}, "the ID-JAG is for https://elsewhere.example, and one for", 0},
 		"resource":     {devidp.Faults{IDJAGClaims: map[string]any{"resource": "https://elsewhere.example/mcp"}}, "invalid_target", 1},
 	} {
 		t.Run(name, func(t *testing.T) {

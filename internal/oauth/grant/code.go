@@ -102,10 +102,11 @@ func nonceFor(verifier string) string {
 }
 
 // checkNonce refuses the ID token of another request (OpenID Connect Core 1.0, section
-// 3.1.3.7, number 11). A missing nonce is accepted: the token only names the account.
+// 3.1.3.7, number 11). A missing nonce is accepted: where the token does more than to name the account, the
+// caller asks for one.
 func (c *Client) checkNonce(idToken Secret, verifier string) error {
 	own := slices.ContainsFunc(c.Params, func(param string) bool { return strings.HasPrefix(param, "nonce=") })
-	if nonce := nonceIn(idToken); own || nonce == "" || nonce == nonceFor(verifier) {
+	if nonce := NonceIn(idToken); own || nonce == "" || nonce == nonceFor(verifier) {
 		return nil
 	}
 	return errors.New("the ID token belongs to another request: its nonce is not the one that was sent")

@@ -60,7 +60,10 @@ func (c *Client) ExchangeIDToken(ctx context.Context, t *Target, idToken Secret,
 	case !strings.EqualFold(kind, "N_A"): // RFC 8693, section 2.2.1
 		err = fmt.Errorf("it calls the ID-JAG a token of the type %q, not N_A", foreign.Line(kind))
 	default:
-		err = checkToken(assertion.Reveal(), "")
+		var claims AssertionClaims
+		if claims, err = ReadAssertion(assertion); err == nil && !claims.For(audience) {
+			err = fmt.Errorf("the ID-JAG is for %s, and one for %s was asked for", foreign.Quote(strings.Join(claims.Audience, " ")), foreign.ShortAddress(audience))
+		}
 	}
 	if err != nil {
 		return Secret{}, nil, &Error{Op: op, Err: err, Hint: "nothing was sent on; this is a fault of " + foreign.ShortAddress(t.Server.Issuer) + ": tell its administrator"}

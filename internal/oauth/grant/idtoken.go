@@ -76,7 +76,8 @@ func numericDate(seconds float64) time.Time {
 	return time.Unix(int64(seconds), 0)
 }
 
-func nonceIn(token Secret) string {
+// NonceIn returns the nonce of an ID token, "" where it has none.
+func NonceIn(token Secret) string {
 	claims, err := foreign.ParseObject(payloadOf(token.Reveal()))
 	if err != nil {
 		return ""
