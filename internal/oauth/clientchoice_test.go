@@ -48,6 +48,9 @@ func TestSecretsAtAnAcceptedName(t *testing.T) {
 	far.TokenEndpoint = "https://evil.example.net/token"
 	revoked, byDevice := near, near
 	revoked.RevocationEndpoint, byDevice.DeviceEndpoint = "https://evil.example.net/revoke", "https://evil.example.net/device"
+	pushed, aliased := near, near
+	pushed.PushedEndpoint = "https://evil.example.net/request"
+	aliased.Aliases = map[string]string{"token_endpoint": "https://evil.example.net/token"}
 	away := near
 	away.FoundAt = "https://evil.example.net"
 	for name, tc := range map[string]struct {
@@ -59,6 +62,8 @@ func TestSecretsAtAnAcceptedName(t *testing.T) {
 		"another token endpoint":      {far, "", false},
 		"another revocation endpoint": {revoked, "", false},
 		"another device endpoint":     {byDevice, "", false},
+		"another push endpoint":       {pushed, "", false},
+		"another alias":               {aliased, "", false},
 		"found elsewhere":             {away, "", false},
 		"the name is named":           {away, "https://slack.example", false},
 		"where it was found":          {away, "https://evil.example.net", true},
