@@ -540,6 +540,36 @@ func TestRedirectHasItsOwnProof(t *testing.T) {
 	})(t)
 }
 
+// A server that asks for it no longer, and refuses bound tokens, is told apart: the hint names the
+// command that ends the binding, after which a bearer token does.
+func TestServerGoesBackToBearer(t *testing.T) {
+	inBubble(nil, func(t *testing.T, b *lab) {
+		d := b.bind("DPoP ")
+		s := b.store("")
+		c, h := b.client(s, nil)
+		b.mustCall(h, "1")
+		d.challenge, d.strict = "Bearer ", false
+		b.wire.before(bubbleServer, func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasPrefix(r.Header.Get("Authorization"), "DPoP ") {
+				d.refuse(w, "invalid_token")
+				return true
+			}
+			return false
+		})
+		_, _, err := b.call(h, "2")
+		if err == nil || !strings.HasSuffix(hint.Of(err), "mcp-login logout "+b.server().String()) {
+			t.Fatalf("%v, hint %q", err, hint.Of(err))
+		}
+		if _, err := c.Logout(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		b.mustCall(h, "3")
+		if cred := b.stored(s); cred.Bound() {
+			t.Error("still bound")
+		}
+	})(t)
+}
+
 // The device grant, a client without a person, and a login in another process bind as well.
 func TestOtherGrantsBind(t *testing.T) {
 	t.Run("device", inBubble(nil, func(t *testing.T, b *lab) {

@@ -222,6 +222,9 @@ func (c *Client) notRenewed(why renewal, err error) error {
 
 func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 	hint := "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits"
+	if cred, _ := c.InUse(); c.Proven(&cred) && !challenge.DPoP {
+		hint = "the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: " + c.command("logout")
+	}
 	if challenge.WantsAuthentication() {
 		hint = "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time); to sign in once more, run: " + c.command("login", "--again")
 		if c.grants.Param("acr_values")+c.grants.Param("max_age") != "" {

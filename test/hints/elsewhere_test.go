@@ -33,6 +33,7 @@ var elsewhere = map[string]string{
 	"is the clock of this machine right? If it is, ask whoever runs the server":                                                                                         "internal/oauth: TestRefusedProofIsNoLogin",
 	"is the clock of this machine right? The provider refuses the proof that the login has its key (DPoP)":                                                              "internal/oauth/grant: TestProviderRefusesProofs",
 	"…; if it stays so, sign in again: mcp-login … (Refresh)":                                                                                                           "internal/oauth: TestRefusedProofAtRefreshCostsNoLogin",
+	"the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: mcp-login … (refusedAgain)":     "internal/oauth: TestServerGoesBackToBearer",
 	"the provider asks for a nonce again and again, or gives none (DPoP): tell its operator":                                                                            "internal/oauth/grant: TestProviderRefusesProofs",
 	"the provider has to bind tokens to the key of the proofs that it is sent (RFC 9449): tell its operator, or sign out, which forgets a login that is bound to a key": "internal/oauth: TestBearerTokenInAnswer",
 	"let mcp-login send the requests, as mcp-login … does; to look at the token, add --json":                                                                            "test/interop: TestBoundTokensAtOIDCProvider",
