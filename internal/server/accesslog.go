@@ -30,10 +30,6 @@ type requestRecord struct {
 	upstream int
 	subject  string
 	reason   error
-	// asked reports that a proxy asks about another request, and askedMethod what it says of that;
-	// "" where it does not.
-	asked       bool
-	askedMethod string
 	// resource is what the token was checked for; nil until it was.
 	resource *bearer.Resource
 	written  func() // called with the first bytes of the answer; nil: nobody asks

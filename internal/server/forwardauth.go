@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -68,11 +69,11 @@ func (s *Server) forwardAuth(identity []gateway.IdentityHeader) http.HandlerFunc
 			forbidden(w, "The proxy asks about another resource than the one it protects.")
 			return
 		}
-		record := recordOf(r.Context())
-		record.asked = true
+		method := ""
 		if methods := r.Header.Values("X-Forwarded-Method"); asked != nil && len(methods) == 1 {
-			record.askedMethod = methods[0]
+			method = methods[0]
 		}
+		r = r.WithContext(context.WithValue(r.Context(), askedMethodKey{}, method))
 		if asked != nil {
 			// A token in the query is refused, and clients of HTTP+SSE have metadata of their own.
 			r.URL = asked
@@ -80,8 +81,24 @@ func (s *Server) forwardAuth(identity []gateway.IdentityHeader) http.HandlerFunc
 				serve = legacy
 			}
 		}
-		serve(w, r)
+		serve(oneChallengeLine{w}, r)
 	}
+}
+
+// askedMethodKey is that of the method which a proxy says of the request that it asks about; "" where it
+// says none.
+type askedMethodKey struct{}
+
+// oneChallengeLine answers with all challenges in one field line (RFC 9110 section 5.3): nginx before 1.23
+// passes on one line only.
+type oneChallengeLine struct{ http.ResponseWriter }
+
+func (w oneChallengeLine) WriteHeader(status int) {
+	const name = "WWW-Authenticate"
+	if all := w.Header().Values(name); len(all) > 1 {
+		w.Header().Set(name, strings.Join(all, ", "))
+	}
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // askedAbout reads the address that a proxy asks about; nil if it does not say. What cannot be

@@ -47,9 +47,10 @@ func (f *front) protect(cfg *Config) error {
 // sent it to the resource's own origin, whatever a proxy made of it.
 func (f *front) target(r *http.Request) (method string, address *url.URL, err error) {
 	path := r.URL.EscapedPath()
-	if record := recordOf(r.Context()); !record.asked {
+	method, asked := r.Context().Value(askedMethodKey{}).(string)
+	if !asked {
 		method, path = r.Method, f.layout.public(path)
-	} else if method = record.askedMethod; method == "" {
+	} else if method == "" {
 		return "", nil, errors.New("the proxy does not say X-Forwarded-Method and X-Forwarded-Uri, which the DPoP proof must be for")
 	}
 	address, err = url.Parse(f.layout.origin + path)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -458,48 +459,59 @@ func TestForwardAuthSignsPeopleIn(t *testing.T) {
 // that this is; the proof stays behind, and a nonce that is needed reaches the client.
 func TestForwardAuthTakesProofs(t *testing.T) {
 	for front := range fronts {
-		t.Run(front, func(t *testing.T) {
-			t.Parallel()
-			seen := make(chan http.Header, 1)
-			b := putBehind(t, front, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }, "--dpop", "require")
-			alice := b.issuer.Bind(t, issuer.Change{Claims: map[string]any{"aud": b.resource}})
-			shows := func(proof string, lines ...string) (*http.Response, string) {
-				return b.send(t, http.MethodPost, "/mcp?a=b", "", append(lines, "Authorization: DPoP "+alice.Token, "DPoP: "+proof)...)
-			}
-			good := alice.Proof(t, "POST", b.resource, "")
-			if resp, body := shows(good); resp.StatusCode != http.StatusOK || len(seen) == 0 {
-				t.Fatalf("a good proof: %s %s", resp.Status, body)
-			}
-			for name, values := range <-seen {
-				if said := strings.Join(values, " "); strings.Contains(said, good) || strings.Contains(said, alice.Token) {
-					t.Errorf("the server is told %s", name)
-				}
-			}
-			for what, resp := range map[string]func() (*http.Response, string){
-				"used already": func() (*http.Response, string) { return shows(good) },
-				"for GET, which the client says it is": func() (*http.Response, string) {
-					return shows(alice.Proof(t, "GET", b.resource, ""), "X-Forwarded-Method: GET")
-				},
-				"for another address, which it says": func() (*http.Response, string) {
-					return shows(alice.Proof(t, "POST", "https://"+publicName+"/sse", ""), "X-Forwarded-Uri: /sse")
-				},
-				"for a preflight": func() (*http.Response, string) {
-					return shows(alice.Proof(t, "OPTIONS", b.resource, ""), "X-Forwarded-Method: OPTIONS", "Origin: http://127.0.0.1", "Access-Control-Request-Method: POST")
-				},
-			} {
-				if resp, _ := resp(); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(resp.Header.Get("WWW-Authenticate"), `DPoP`) {
-					t.Errorf("%s: %s %v", what, resp.Status, resp.Header)
-				}
-			}
-			wrong := time.Now().Add(-time.Hour) // the client's clock
-			resp, _ := shows(alice.ProofAt(t, wrong, "POST", b.resource, ""))
-			nonce := resp.Header.Get("DPoP-Nonce")
-			if resp.StatusCode != http.StatusUnauthorized || nonce == "" || !strings.Contains(resp.Header.Get("WWW-Authenticate"), "use_dpop_nonce") {
-				t.Fatalf("a wrong clock: %s %v", resp.Status, resp.Header)
-			}
-			if resp, body := shows(alice.ProofAt(t, wrong, "POST", b.resource, nonce)); resp.StatusCode != http.StatusOK {
-				t.Errorf("with the nonce: %s %s", resp.Status, body)
-			}
-		})
+		for use, schemes := range map[string][]string{"accept": {"bearer", "dpop"}, "require": {"dpop"}} {
+			t.Run(front+" "+use, func(t *testing.T) {
+				t.Parallel()
+				forwardAuthTakesProofs(t, front, use, schemes)
+			})
+		}
+	}
+}
+
+func forwardAuthTakesProofs(t *testing.T, front, use string, schemes []string) {
+	t.Helper()
+	seen := make(chan http.Header, 1)
+	b := putBehind(t, front, func(_ http.ResponseWriter, r *http.Request) { seen <- r.Header }, "--dpop", use)
+	resp, _ := b.send(t, http.MethodPost, "/mcp", "")
+	if challenges := issuer.Challenges(t, resp); resp.StatusCode != http.StatusUnauthorized || !slices.Equal(slices.Sorted(maps.Keys(challenges)), schemes) {
+		t.Errorf("without a token: %s %v", resp.Status, challenges)
+	}
+	alice := b.issuer.Bind(t, issuer.Change{Claims: map[string]any{"aud": b.resource}})
+	shows := func(proof string, lines ...string) (*http.Response, string) {
+		return b.send(t, http.MethodPost, "/mcp?a=b", "", append(lines, "Authorization: DPoP "+alice.Token, "DPoP: "+proof)...)
+	}
+	good := alice.Proof(t, "POST", b.resource, "")
+	if resp, body := shows(good); resp.StatusCode != http.StatusOK || len(seen) == 0 {
+		t.Fatalf("a good proof: %s %s", resp.Status, body)
+	}
+	for name, values := range <-seen {
+		if said := strings.Join(values, " "); strings.Contains(said, good) || strings.Contains(said, alice.Token) {
+			t.Errorf("the server is told %s", name)
+		}
+	}
+	for what, resp := range map[string]func() (*http.Response, string){
+		"used already": func() (*http.Response, string) { return shows(good) },
+		"for GET, which the client says it is": func() (*http.Response, string) {
+			return shows(alice.Proof(t, "GET", b.resource, ""), "X-Forwarded-Method: GET")
+		},
+		"for another address, which it says": func() (*http.Response, string) {
+			return shows(alice.Proof(t, "POST", "https://"+publicName+"/sse", ""), "X-Forwarded-Uri: /sse")
+		},
+		"for a preflight": func() (*http.Response, string) {
+			return shows(alice.Proof(t, "OPTIONS", b.resource, ""), "X-Forwarded-Method: OPTIONS", "Origin: http://127.0.0.1", "Access-Control-Request-Method: POST")
+		},
+	} {
+		if resp, _ := resp(); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(resp.Header.Get("WWW-Authenticate"), `DPoP`) {
+			t.Errorf("%s: %s %v", what, resp.Status, resp.Header)
+		}
+	}
+	wrong := time.Now().Add(-time.Hour) // the client's clock
+	resp, _ = shows(alice.ProofAt(t, wrong, "POST", b.resource, ""))
+	nonce := resp.Header.Get("DPoP-Nonce")
+	if resp.StatusCode != http.StatusUnauthorized || nonce == "" || !strings.Contains(resp.Header.Get("WWW-Authenticate"), "use_dpop_nonce") {
+		t.Fatalf("a wrong clock: %s %v", resp.Status, resp.Header)
+	}
+	if resp, body := shows(alice.ProofAt(t, wrong, "POST", b.resource, nonce)); resp.StatusCode != http.StatusOK {
+		t.Errorf("with the nonce: %s %s", resp.Status, body)
 	}
 }
