@@ -65,6 +65,11 @@ func (e *notSignedInError) Unwrap() error { return e.error }
 // there if need be, once; no lock of the server's account is held meanwhile. A policy that
 // refuses is no reason to ask a person.
 func (c *Client) throughCompany(ctx context.Context, why renewal) (*Credential, error) {
+	if why.challenge.WantsAuthentication() {
+		if err := c.authenticateAtCompany(ctx, why); err != nil {
+			return nil, err
+		}
+	}
 	for asked := false; ; asked = true {
 		cred, err := c.byAssertion(ctx, why)
 		var absent *notSignedInError
@@ -76,6 +81,37 @@ func (c *Client) throughCompany(ctx context.Context, why renewal) (*Credential, 
 		}
 	}
 }
+
+// authenticateAtCompany has the person sign in at the company's provider as the server wants it
+// (RFC 9470), unless somebody has signed in there since the token in use.
+func (c *Client) authenticateAtCompany(ctx context.Context, why renewal) error {
+	e := c.cfg.Enterprise
+	if e.IDToken != nil {
+		return nil // whoever gives it may have given another one
+	}
+	person, err := e.Login.latest(ctx)
+	if used, _ := c.InUse(); err != nil || !used.SignedIn.Equal(person.SignedIn) {
+		return err
+	}
+	said := why.challenge.Params
+	challenge := discovery.Challenge{Scheme: why.challenge.Scheme, Params: map[string]string{"error": said["error"], "acr_values": said["acr_values"], "max_age": said["max_age"]}}
+	_, err = e.Login.renew(ctx, renewal{failed: hashOf(person.IDToken), challenge: challenge, stepUp: true, quiet: why.quiet})
+	return err
+}
+
+// signInAgain says how a person signs in once more.
+func (c *Client) signInAgain() (hint string) {
+	switch {
+	case c.cfg.Enterprise == nil:
+		return "to sign in once more, run: " + c.command("login", "--again")
+	case c.cfg.Enterprise.IDToken == nil:
+		return "to sign in once more, run: " + c.cfg.Enterprise.Login.command("login", "--again")
+	}
+	return replaceIDToken
+}
+
+// replaceIDToken is what helps where the ID token is given.
+const replaceIDToken = "replace the file with a newer ID token: it is read anew for each exchange"
 
 // byAssertion exchanges the ID token and presents what comes of it, under the lock of the
 // account.
@@ -188,6 +224,9 @@ func (e *Enterprise) vouch(ctx context.Context, t *grant.Target) (assertion gran
 			t.Scopes = scopes
 		}
 		if again || !person.maySubjectBeOver(err) {
+			if refused := (*grant.Error)(nil); e.IDToken != nil && errors.As(err, &refused) && (refused.Code == "invalid_grant" || refused.Code == "insufficient_user_authentication") {
+				refused.Hint = replaceIDToken
+			}
 			return assertion, person, err
 		}
 		failed = hashOf(person.IDToken)

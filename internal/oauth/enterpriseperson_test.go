@@ -3,14 +3,18 @@ package oauth_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
+	"mcp-login/internal/oauth/grant"
 )
 
 // subjectsOf are those of the ID tokens that were exchanged.
@@ -119,5 +123,54 @@ func TestEnterpriseWithoutAStore(t *testing.T) {
 	c.mustCall(h, "2")
 	if c.tabs.Load() != 1 {
 		t.Errorf("%d tabs", c.tabs.Load())
+	}
+}
+
+// A server that wants a stronger sign-in gets it at the company's provider, once; the next
+// server needs none, and a provider that does not do it asks nobody again and again.
+func TestEnterpriseStrongerSignIn(t *testing.T) {
+	for name, enough := range map[string]bool{"done": true, "not done": false} {
+		t.Run(name, inCompanyBubble(func(t *testing.T, c company) {
+			s := &strength{status: http.StatusUnauthorized, challenge: `acr_values="phr", max_age="60"`, enough: func(r url.Values) bool {
+				return enough && r.Get("acr_values") == "phr" && r.Get("max_age") == "60"
+			}}
+			s.stand(c.lab)
+			kept := c.store("")
+			_, _, h := c.through(kept, notInteractively)
+			for range 2 {
+				_, _, err := c.call(h, "1")
+				if enough != (err == nil) || !enough && !strings.Contains(hint.Of(err), "run: mcp-login login --enterprise "+c.issuer()+" --again") {
+					t.Errorf("%v; %s", err, hint.Of(err))
+				}
+			}
+			_, _, other := c.through(kept, notInteractively)
+			if _, _, err := c.call(other, "2"); enough != (err == nil) {
+				t.Error(err)
+			}
+			if len(s.requests) != 2 {
+				t.Errorf("%d sign-ins: %v", len(s.requests), s.requests)
+			}
+		}))
+	}
+}
+
+func notInteractively(cfg *oauth.Config, _ *oauth.Enterprise) { cfg.Interactive = false }
+
+// What helps where the ID token is given is another one, and no sign-in.
+func TestEnterpriseGivenIDTokenIsOver(t *testing.T) {
+	for _, code := range []string{"invalid_grant", "insufficient_user_authentication"} {
+		c := newCompany(t)
+		c.refuse = []string{code}
+		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"iss": c.issuer(), "sub": "alice", "aud": "app"}).SignedString([]byte("any"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, h := c.through(c.store(""), func(cfg *oauth.Config, e *oauth.Enterprise) {
+			cfg.Key.ClientID, cfg.Identity.ClientID = "app", "app"
+			e.IDToken = func() (grant.Secret, error) { return grant.NewSecret(token), nil }
+		})
+		if _, _, err := c.call(h, "x"); hint.Of(err) != "replace the file with a newer ID token: it is read anew for each exchange" || c.tabs.Load() != 0 {
+			t.Errorf("%v; %s", err, hint.Of(err))
+		}
 	}
 }

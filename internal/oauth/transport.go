@@ -226,7 +226,7 @@ func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 		hint = "the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: " + c.command("logout")
 	}
 	if challenge.WantsAuthentication() {
-		hint = "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time); to sign in once more, run: " + c.command("login", "--again")
+		hint = "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time); " + c.signInAgain()
 		if c.grants.Param("acr_values")+c.grants.Param("max_age") != "" {
 			hint = "leave out what --auth-param says of acr_values and max_age: it goes before what the server wants"
 		}

@@ -81,7 +81,7 @@ func ofAnswers() []row {
 		{hint: permission, serve: members, when: `mcp-login tools $URL`, does: `export MCP_LOGIN_BROWSER="${NOBODY%nobody}bob"; mcp-login login --again $URL`, then: `mcp-login tools $URL`},
 		{hint: "leave out what --auth-param says of acr_values and max_age: it goes before what the server wants", serve: stronger, when: `mcp-login tools --auth-param acr_values=1 $URL`, mend: mended, does: `mcp-login tools $URL`},
 		{hint: "try again in a moment; if it stays so, tell whoever runs the provider that its pushed_authorization_request_endpoint fails (RFC 9126)", meanwhile: pushesFail, when: `mcp-login login $URL`, mend: mended, does: `mcp-login login $URL`},
-		{hint: "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time); to sign in once more, run: mcp-login … (refusedAgain)", serve: stronger, when: `mcp-login tools $URL`, mend: mended, does: `mcp-login tools $URL`},
+		{hint: "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time); …", serve: stronger, when: `mcp-login tools $URL`, mend: mended, does: `mcp-login tools $URL`},
 		{hint: "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits", serve: strict, when: `mcp-login login --no-resource $URL`, does: `mcp-login login --resource $URL $URL`, then: `mcp-login tools --resource $URL $URL`},
 	}
 }
