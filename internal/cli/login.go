@@ -26,6 +26,9 @@ func newLogin(a *app) *cobra.Command {
 		Example: "  $ mcp-login login https://example.com/mcp",
 		Args:    a.serverOrCompany,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && o.idTokenFile != "" {
+				return usageError{hint.With(errors.New("--enterprise-id-token-file is for where nobody signs in at the company's provider"), "leave it out, or add the URL of a server to use it for")}
+			}
 			if len(args) == 0 {
 				company, address := o.aboutCompany()
 				return a.login(cmd.Context(), company, address, again, force, asJSON)
