@@ -113,6 +113,9 @@ type SeveralError struct {
 	Said []string
 	// Kept are the logins that fit, in the order of the lines.
 	Kept []store.Entry
+	// Through is the account of the server that one of them, at a company's provider, is to
+	// vouch for; nil: the command is about one of them.
+	Through *Choice
 }
 
 // maxShown bounds the accounts that are listed, so that no line is cut off.
@@ -159,6 +162,11 @@ func (e *SeveralError) Commands() (lines []string) {
 
 // Command is the line that names the account of one.
 func (e *SeveralError) Command(one store.Entry) string {
+	if t := e.Through; t != nil {
+		key := t.Key
+		key.EnterpriseClientID = one.Key.ClientID
+		return oauth.Command(e.Verb, key, t.Settings.Named, t.Settings.Accepted, e.Said...)
+	}
 	return oauth.Command(e.Verb, one.Key, one.Named, Accepted(one), e.Said...)
 }
 

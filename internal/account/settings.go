@@ -79,6 +79,7 @@ func (s Settings) With(cred oauth.Credential) Settings {
 	}
 	s.IssuerChoice, s.Choices = s.WithKept(cred.Provider()), s.Over(cred.Choices)
 	s.Client = cmp.Or(s.Client, cred.Registration.Chosen)
+	s.EnterpriseClientID = cmp.Or(s.EnterpriseClientID, cred.EnterpriseClientID)
 	return s
 }
 

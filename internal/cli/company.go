@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,14 +99,14 @@ func (a *app) company(ctx context.Context, st *store.Store, o options, c account
 	case o.EnterpriseClientID+o.enterpriseSecretFile+o.idTokenFile != "":
 		return nil, usageError{hint.With(errors.New("a flag about the company's provider without --enterprise"), "add --enterprise https://id.example.com, the issuer of that provider")}
 	}
-	if said.Enterprise == "" {
+	if said.Enterprise == "" || o.serverAlone {
 		return nil, nil //nolint:nilnil // as it says
 	}
 	address, err := url.Parse(said.Enterprise)
 	if err != nil {
 		return nil, usageError{errors.New("--enterprise is not a URL")}
 	}
-	o.kept, o.choice = nil, nil
+	o.kept, o.choice, o.through = nil, nil, &c.Choice
 	o.Settings = said.Company()
 	company := c
 	if company.Choice, err = a.choose(ctx, st, o, address, c.Purpose); err != nil {
@@ -144,6 +145,12 @@ func (o *options) readIDToken() func() (grant.Secret, error) {
 	}
 }
 
+// uses reports whether e is a server that is signed in to through company.
+func uses(e store.Entry, company oauth.Key) bool {
+	e.Key.EnterpriseClientID = cmp.Or(e.Key.EnterpriseClientID, e.EnterpriseClientID)
+	return e.Key.Uses(company)
+}
+
 // usedBy are the servers that use the login at a company's provider, nil for another login.
 func usedBy(kept []store.Entry, login store.Entry) []string {
 	if login.Key.Grant != oauth.GrantEnterprise {
@@ -151,7 +158,7 @@ func usedBy(kept []store.Entry, login store.Entry) []string {
 	}
 	servers := []string{}
 	for _, e := range kept {
-		if e.Key.Uses(login.Key) && (e.HasToken || e.Established) {
+		if uses(e, login.Key) && (e.HasToken || e.Established) {
 			servers = append(servers, e.Key.Server)
 		}
 	}
@@ -178,7 +185,7 @@ func (a *app) logoutCompany(ctx context.Context, o options, with logoutOptions) 
 	report := logoutReport{schemaVersion, []logoutRow{}}
 	var failures []error
 	for _, e := range kept {
-		if !e.Key.Uses(choice.Key) {
+		if !uses(e, choice.Key) {
 			continue
 		}
 		row, err := a.logout(ctx, o.forKept(e), e.Key.Server, logoutOptions{quiet: with.quiet, registration: with.registration})

@@ -120,7 +120,11 @@ func (a *app) find(ctx context.Context, st *store.Store, entries []store.Entry, 
 	var several *account.SeveralError
 	if errors.As(err, &several) {
 		var e store.Entry
-		if e, err = a.askWhich(ctx, several, o.loginFlags()); err == nil {
+		said := o.loginFlags()
+		if several.Through = o.through; o.through != nil {
+			said = append(o.through.Settings.Flags(), o.connectionWords()...)
+		}
+		if e, err = a.askWhich(ctx, several, said); err == nil {
 			c = account.Load(ctx, st, server, o.Settings, e)
 		}
 	}

@@ -60,6 +60,8 @@ type options struct {
 	assertion                     string // the source of the platform's token; makes Settings.Grant as well
 	callbackBind, successURL      string
 	assumePKCE, noDetach          bool
+	serverAlone                   bool            // the login at the company's provider is of no matter
+	through                       *account.Choice // the account of the server that such a login is chosen for
 	timeout, patience             time.Duration
 
 	// What is sent with requests.

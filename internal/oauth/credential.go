@@ -142,6 +142,9 @@ type Credential struct {
 	Choices Choices `json:"choices,omitzero"`
 	// SignedIn is when a person signed in to this account; a renewal does not change it.
 	SignedIn time.Time `json:"signed_in_at,omitzero"`
+	// EnterpriseClientID is the client at the company's provider whose login has led to the
+	// token, where Key names none.
+	EnterpriseClientID string `json:"enterprise_client_id,omitzero"`
 	// Established tells that somebody has signed in to this account, whose tokens are
 	// gone: what was said for it holds on.
 	Established bool `json:"established,omitzero"`
@@ -203,6 +206,7 @@ func (c *Credential) withoutTokens() Credential {
 	kept := Credential{
 		Server: c.Server, Issuer: c.Issuer, FoundAt: c.FoundAt, Named: c.Named, Registration: c.Registration,
 		Choices: c.Choices, Authentication: c.Authentication, Account: c.Account, SignedIn: c.SignedIn, Established: c.Established || c.HasToken(),
+		EnterpriseClientID: c.EnterpriseClientID,
 	}
 	if c.Bound() {
 		kept.TokenType, kept.ProofKey = c.TokenType, c.ProofKey

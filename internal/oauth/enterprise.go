@@ -195,6 +195,7 @@ func (l *login) asPerson(ctx context.Context) error {
 	// There is no refresh token: for each new token the company's provider is asked, who may
 	// have ended the person's access.
 	l.next.Account, l.next.SignedIn = person.Account, person.SignedIn
+	l.next.EnterpriseClientID = l.cfg.Enterprise.Login.cfg.Key.ClientID
 	return nil
 }
 

@@ -38,6 +38,8 @@ type Entry struct {
 	// the same where the issuer has named none.
 	Requested []string `json:"requested_scopes,omitempty"`
 	Scopes    []string `json:"scopes,omitempty"`
+	// EnterpriseClientID is that of oauth.Credential.
+	EnterpriseClientID string `json:"enterprise_client_id,omitzero"`
 	// Store is the kind of store that the login is kept in.
 	Store Kind `json:"store"`
 	// HasToken tells that there is a token at all: a login that was begun and
@@ -73,7 +75,8 @@ func entryOf(key oauth.Key, cred oauth.Credential, savedAt time.Time, kind Kind)
 	return Entry{
 		ID: key.ID(), Key: key, Account: cred.Account, Issuer: cred.Issuer, FoundAt: cred.FoundAt, Named: cred.Named, ClientID: cred.Registration.ClientID,
 		Resource: cred.Resource, Requested: slices.Clone(cred.RequestedScopes), Scopes: slices.Clone(scopes), Store: kind, Refreshable: !cred.RefreshToken.IsZero(), Bound: cred.Bound(),
-		Expiry: utc(cred.Expiry), SavedAt: utc(savedAt), HasToken: cred.HasToken(), Established: cred.Established, LastError: cred.Attempt.Text,
+		EnterpriseClientID: cred.EnterpriseClientID,
+		Expiry:             utc(cred.Expiry), SavedAt: utc(savedAt), HasToken: cred.HasToken(), Established: cred.Established, LastError: cred.Attempt.Text,
 	}
 }
 

@@ -48,14 +48,14 @@ func newOffice(t *testing.T) *office {
 		return idp
 	}
 	app := devidp.Client{ID: "app", RedirectURIs: []string{"http://127.0.0.1/callback"}, GrantTypes: []string{"authorization_code", "refresh_token", grantExchange}}
-	confidential := app
-	confidential.ID, confidential.Secret = "confidential", "a s3cret of the company"
-	o.company = start(devidp.Config{Clients: []devidp.Client{app, confidential}})
+	other, confidential := app, app
+	other.ID, confidential.ID, confidential.Secret = "other", "confidential", "a s3cret of the company"
+	o.company = start(devidp.Config{Clients: []devidp.Client{app, other, confidential}})
 	o.provider = start(devidp.Config{
 		TokenClaims: true, Clients: []devidp.Client{{ID: "mcp-app", Secret: "s3cret", GrantTypes: []string{grantAssertion}}},
 		TrustedIssuers: []devidp.TrustedIssuer{{Issuer: o.company.Issuer(), Keys: o.company.Keys(), IDJAG: true}},
 	})
-	o.company.AddApplication(devidp.Application{Issuer: o.provider.Issuer(), Clients: map[string]string{"app": "mcp-app", "confidential": "mcp-app"}, Denied: []string{"bob"}})
+	o.company.AddApplication(devidp.Application{Issuer: o.provider.Issuer(), Clients: map[string]string{"app": "mcp-app", "other": "mcp-app", "confidential": "mcp-app"}, Denied: []string{"bob"}})
 	for range 2 {
 		srv := httptest.NewUnstartedServer(nil)
 		resource := &url.URL{Scheme: "http", Host: srv.Listener.Addr().String(), Path: "/mcp"}
@@ -270,6 +270,9 @@ func TestEnterpriseMistakes(t *testing.T) {
 			t.Errorf("no hint %q:\n%s", m.hint, out)
 		}
 	}
+	if out := o.run(2, append(append([]string{"login"}, company...), slices.Concat(client, token)...)...); !strings.Contains(out, "hint: leave it out, or add the URL of a server to use it for") || o.signIns() != 0 {
+		t.Error(out, o.signIns())
+	}
 	if out := o.run(1, "doctor", "--enterprise", o.company.Issuer(), "--enterprise-client-id", "app", o.servers[0]); !strings.Contains(out, "register a client there that may use assertions (RFC 7523) and give its id with --client-id") ||
 		!strings.Contains(out, "run: mcp-login login --enterprise "+o.company.Issuer()+" --enterprise-client-id app") {
 		t.Error(out)
@@ -300,6 +303,40 @@ func TestEnterpriseLoginAlone(t *testing.T) {
 		t.Error(out)
 	}
 	if out := o.run(0, "login", "--again", "--enterprise", o.company.Issuer()); !strings.Contains(out, "signed in to") || o.signIns() != 2 {
+		t.Error(out, o.signIns())
+	}
+}
+
+// With several logins at the company's provider a server goes on with the one that it has
+// used; for another one the line of the server says which, and to end a server needs none.
+func TestEnterpriseSeveralClients(t *testing.T) {
+	o := newOffice(t)
+	issuer, one, two := o.company.Issuer(), o.servers[0], o.servers[1]
+	through := func(verb, url string, more ...string) []string {
+		return slices.Concat([]string{verb, "--enterprise", issuer, "--client-id", "mcp-app", "--client-secret-file", o.secret}, more, []string{url})
+	}
+	o.run(0, "login", "--enterprise", issuer, "--enterprise-client-id", "app")
+	o.run(0, through("tools", one)...)
+	o.run(0, "login", "--enterprise", issuer, "--enterprise-client-id", "other")
+	for _, args := range [][]string{{"call", one, "whoami"}, {"tools", one}, {"doctor", one}, {"status", one}, {"token", one}} {
+		o.run(0, args...)
+	}
+	lines := regexp.MustCompile(`mcp-login (tools [^;\n]*)`).FindAllStringSubmatch(o.run(2, through("tools", two)...), -1)
+	if len(lines) != 2 {
+		t.Fatal(lines)
+	}
+	for i, client := range []string{"app", "other"} {
+		if line := lines[i][1]; !strings.Contains(line, "--enterprise-client-id "+client) || !strings.HasSuffix(line, " "+two) {
+			t.Errorf("no line for %s: %s", client, line)
+		} else {
+			o.run(0, strings.Fields(line)...)
+		}
+	}
+	if out := o.run(0, "logout", "--enterprise", issuer, "--enterprise-client-id", "other"); strings.Contains(out, "signed out of "+one) || !strings.Contains(out, "signed out of "+two) {
+		t.Error(out)
+	}
+	o.run(0, "login", "--enterprise", issuer, "--enterprise-client-id", "other")
+	if out := o.run(0, "logout", one); !strings.Contains(out, "signed out of "+one) || strings.Contains(out, issuer) || o.signIns() != 3 {
 		t.Error(out, o.signIns())
 	}
 }
