@@ -119,7 +119,8 @@ type Config struct {
 	// discovery.Guard.HTTPClient. It follows no redirects.
 	HTTP *http.Client
 	// MutualTLS is HTTP with the person's certificate (discovery.Guard.MutualTLSClient), nil
-	// for none. Providers that take certificates get to see it.
+	// for none. A provider gets to see it where the server wants tokens that are bound to it,
+	// or the client authenticates by it.
 	MutualTLS *http.Client
 	// Guard judges what a person is shown and a browser is sent to; nil means
 	// one without a proxy and with the system's authorities.

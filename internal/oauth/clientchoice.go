@@ -95,6 +95,7 @@ func explainAssumed(server *discovery.ServerMetadata, err error) error {
 // presented there. An error about a secret comes with the client.
 func (c *Client) givenClient(server *discovery.ServerMetadata, stored grant.Registration, redirectURI string) (grant.Registration, error) {
 	id := c.cfg.Identity
+	id.Confidential = c.cfg.Key.Grant == GrantClientCredentials // which no public client may use (RFC 6749, section 4.4)
 	known := id.ClientID != "" && stored.ClientID == id.ClientID && !stored.Dynamic
 	if known && !stored.Provider().Same(server.Provider()) {
 		return grant.Registration{}, &grant.Error{

@@ -23,6 +23,7 @@ import (
 // requested with (RFC 8705), and the token endpoint of its provider, both over TLS.
 type bound struct {
 	issuer string
+	asks   string // in its metadata
 	idp    *devidp.Provider
 
 	mu         sync.Mutex
@@ -57,7 +58,7 @@ func (b *bound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/oidc/token":
 		b.token(w, r)
 	case "/.well-known/oauth-protected-resource/mcp":
-		_, _ = io.WriteString(w, `{"resource":"`+self+`/mcp","authorization_servers":["`+b.issuer+`"]}`)
+		_, _ = io.WriteString(w, `{"resource":"`+self+`/mcp","authorization_servers":["`+b.issuer+`"]`+b.asks+`}`)
 	case "/mcp":
 		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		b.mu.Lock()
@@ -74,14 +75,18 @@ func (b *bound) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// A certificate that is shown to the server is shown as well where a provider makes tokens
-// that are bound to it, which the server then takes, at the sign-in and at a renewal, and
-// the client that registers itself says so. A provider that does not say that it takes
-// certificates does not get to see it, although it asks.
+// A certificate that is shown to the server is shown as well to a provider that makes tokens
+// that are bound to it, where the server's metadata asks for them, at the sign-in and at a
+// renewal, and the client that registers itself says so. A provider that makes none does not
+// get to see it, although it asks, nor one that makes some for other servers.
 func TestCertificateAtTheTokenEndpoint(t *testing.T) {
 	certificate, key, _ := own(t)
-	for _, takes := range []bool{true, false} {
+	for _, tc := range []struct{ takes, asked bool }{{true, true}, {true, false}, {false, true}} {
 		b := &bound{of: map[string][32]byte{}}
+		if tc.asked {
+			b.asks = `,"tls_client_certificate_bound_access_tokens":true`
+		}
+		binds := tc.takes && tc.asked
 		tlsServer := httptest.NewUnstartedServer(b)
 		tlsServer.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
 		tlsServer.StartTLS()
@@ -96,10 +101,9 @@ func TestCertificateAtTheTokenEndpoint(t *testing.T) {
 		}))
 		b.issuer = "http://" + plain.Listener.Addr().String() + "/oidc"
 		members := map[string]any{"token_endpoint": tlsServer.URL + "/oidc/token"}
-		if takes {
-			members = map[string]any{
-				"tls_client_certificate_bound_access_tokens": true, "mtls_endpoint_aliases": map[string]any{"token_endpoint": tlsServer.URL + "/oidc/token"},
-			}
+		if tc.takes {
+			members["tls_client_certificate_bound_access_tokens"] = true
+			members["mtls_endpoint_aliases"] = map[string]any{"token_endpoint": tlsServer.URL + "/oidc/token"}
 		}
 		var err error
 		b.idp, err = devidp.New(b.issuer, devidp.Config{
@@ -119,10 +123,10 @@ func TestCertificateAtTheTokenEndpoint(t *testing.T) {
 			return string(out), err
 		}
 		out, err := run("login")
-		if (err == nil) != takes {
-			t.Errorf("takes certificates: %v; %v\n%s", takes, err, out)
+		if (err == nil) != binds {
+			t.Errorf("%+v: %v\n%s", tc, err, out)
 		}
-		if takes {
+		if binds {
 			b.mu.Lock()
 			clear(b.of) // the server knows the token no more
 			b.mu.Unlock()
@@ -131,13 +135,13 @@ func TestCertificateAtTheTokenEndpoint(t *testing.T) {
 			}
 		}
 		for _, shown := range b.seen {
-			if (string(shown) == string(certificate.Bytes)) != takes || !takes && shown != nil {
-				t.Errorf("takes certificates: %v; the token endpoint was shown %d bytes", takes, len(shown))
+			if (string(shown) == string(certificate.Bytes)) != binds || !binds && shown != nil {
+				t.Errorf("%+v: the token endpoint was shown %d bytes", tc, len(shown))
 			}
 		}
 		for _, body := range b.registered {
-			if strings.Contains(body, `"tls_client_certificate_bound_access_tokens":true`) != takes {
-				t.Errorf("takes certificates: %v; registered %s", takes, body)
+			if strings.Contains(body, `"tls_client_certificate_bound_access_tokens":true`) != binds {
+				t.Errorf("%+v: registered %s", tc, body)
 			}
 		}
 		if len(b.seen) == 0 || len(b.registered) == 0 {

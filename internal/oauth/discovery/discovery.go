@@ -68,13 +68,16 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
+	choose := func(server *ServerMetadata) (err error) {
+		r.Server = *server
+		r.Server.CertificateWanted = resource.CertificateBound
+		r.Binding, err = BindingOf(q.Challenge, &resource, server, q.Bound)
+		return err
+	}
 	var failures []error
 	for _, issuer := range issuers {
-		if q.Choice.allowsCached(&q.Cached, issuer) {
-			r.Server = q.Cached
-			if r.Binding, err = BindingOf(q.Challenge, &resource, &r.Server, q.Bound); err == nil {
-				return r, nil
-			}
+		if q.Choice.allowsCached(&q.Cached, issuer) && choose(&q.Cached) == nil {
+			return r, nil
 		}
 		fetchServer := FetchServer
 		if len(resource.AuthorizationServers) == 0 && SameIssuer(issuer, originOf(q.Server)) {
@@ -82,10 +85,10 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 		}
 		server, err := fetchServer(ctx, client, issuer, q.Choice)
 		if err == nil {
-			r.Server = *server
-			if r.Binding, err = BindingOf(q.Challenge, &resource, server, q.Bound); err == nil {
-				return r, nil
-			}
+			err = choose(server)
+		}
+		if err == nil {
+			return r, nil
 		}
 		failures = append(failures, err)
 	}

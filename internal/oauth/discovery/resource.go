@@ -24,6 +24,9 @@ type ResourceMetadata struct {
 	// that it takes no bearer tokens.
 	DPoPAlgorithms []string `json:"dpop_signing_alg_values_supported"`
 	DPoPOnly       bool     `json:"dpop_bound_access_tokens_required"`
+	// CertificateBound tells that it wants tokens that are bound to the certificate of the
+	// client (RFC 8705, section 3).
+	CertificateBound bool `json:"tls_client_certificate_bound_access_tokens"`
 }
 
 // Issuers returns the authorization servers that the metadata of server lists. Where
@@ -45,6 +48,7 @@ func parseResourceMetadata(body []byte) (ResourceMetadata, error) {
 	m := ResourceMetadata{
 		Resource: o.Text("resource"), AuthorizationServers: o.List("authorization_servers"), ScopesSupported: o.List("scopes_supported"),
 		DPoPAlgorithms: o.List("dpop_signing_alg_values_supported"), DPoPOnly: o.Flag("dpop_bound_access_tokens_required"),
+		CertificateBound: o.Flag("tls_client_certificate_bound_access_tokens"),
 	}
 	if m.Resource == "" && len(m.AuthorizationServers) == 0 {
 		return m, foreign.ErrNoObject

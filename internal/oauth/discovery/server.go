@@ -35,6 +35,10 @@ type ServerMetadata struct {
 	// sections 3.3 and 5); an alias stands under the name of the endpoint.
 	CertificateBound bool              `json:"tls_client_certificate_bound_access_tokens,omitzero"`
 	Aliases          map[string]string `json:"mtls_endpoint_aliases,omitempty"`
+	// CertificateWanted tells that the resource wants tokens that are bound to the certificate
+	// of the client. No document of the server sets it: that the server could bind them is no
+	// reason, as other resources behind it may take no such tokens.
+	CertificateWanted bool `json:"certificate_wanted,omitzero"`
 	// FoundAt is what the metadata was requested as, where that is not Issuer and a
 	// person has accepted that it calls itself so; else "". No document sets it.
 	FoundAt string           `json:"found_at,omitzero"`
@@ -100,15 +104,17 @@ func parseServerMetadata(body []byte) (*ServerMetadata, error) {
 // certificateMethods are the ways to authenticate by a certificate (RFC 8705, section 2).
 var certificateMethods = []string{"tls_client_auth", "self_signed_tls_client_auth"}
 
-// CertificateMethods returns those that the server takes.
-func (m *ServerMetadata) CertificateMethods() (methods []string) {
-	return slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(method string) bool { return !slices.Contains(certificateMethods, method) })
+// TakesCertificate reports whether clients can authenticate by a certificate at the server.
+// Unless beside is set they can do so in no other way.
+func (m *ServerMetadata) TakesCertificate(beside bool) bool {
+	others := slices.DeleteFunc(slices.Clone(m.TokenAuthMethods), func(method string) bool { return slices.Contains(certificateMethods, method) })
+	return len(others) < len(m.TokenAuthMethods) && (beside || len(others) == 0)
 }
 
-// TakesCertificates reports whether the server does anything with the certificate of a
-// client (RFC 8705). Others do not get to see it.
-func (m *ServerMetadata) TakesCertificates() bool {
-	return m.CertificateBound || len(m.Aliases) > 0 || len(m.CertificateMethods()) > 0
+// BindsToCertificate reports whether the server binds tokens to the certificate of a client
+// (RFC 8705, section 3) and the resource wants that.
+func (m *ServerMetadata) BindsToCertificate() bool {
+	return m.CertificateWanted && (m.CertificateBound || len(m.Aliases) > 0)
 }
 
 // AtCertificate returns the address of an endpoint for a client that shows a certificate

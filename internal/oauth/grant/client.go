@@ -32,7 +32,7 @@ type Client struct {
 	HTTP  *http.Client
 	Guard *discovery.Guard
 	// MutualTLS shows a certificate, for requests with the authentication of the client
-	// to a provider that takes certificates (RFC 8705); nil for none.
+	// where it is that, or where tokens are to be bound to it (RFC 8705); nil for none.
 	MutualTLS *http.Client
 	// Log gets the steps at debug level, never a secret.
 	Log *slog.Logger
@@ -142,7 +142,7 @@ func (c *Client) postForm(ctx context.Context, endpoint string, t *Target, form 
 // postWith is postForm for a request to which prove adds something; it may be nil.
 func (c *Client) postWith(ctx context.Context, endpoint string, t *Target, form url.Values, prove func(*http.Request) error) (response, error) {
 	via := c.HTTP
-	if c.MutualTLS != nil && t.Server.TakesCertificates() {
+	if c.MutualTLS != nil && (t.Registration.AuthMethod == authCertificate || t.Server.BindsToCertificate()) {
 		via, endpoint = c.MutualTLS, t.Server.AtCertificate(endpoint)
 	}
 	user, password, err := c.authenticate(ctx, form, endpoint, t.Registration, t.Server.TokenAuthAlgorithms)

@@ -231,6 +231,11 @@ func (c *Client) authenticate(ctx context.Context, form url.Values, endpoint str
 		form.Set("client_id", reg.ClientID)
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", assertion.Reveal())
+	case authCertificate:
+		if c.MutualTLS == nil {
+			return "", "", &Error{Op: "authenticate the client", Err: fmt.Errorf("%w: its certificate is not given", ErrNotSent), Hint: "add --client-cert FILE"}
+		}
+		form.Set("client_id", reg.ClientID)
 	default:
 		if reg.ClientID != "" { // beside an assertion there need not be one (RFC 7521, section 4.1)
 			form.Set("client_id", reg.ClientID)

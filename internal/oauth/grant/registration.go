@@ -45,8 +45,9 @@ type Identity struct {
 	// Assertion is where the client gets the token of its platform, nil for nowhere.
 	Assertion TokenSource
 	// Certificate tells that Client.MutualTLS shows a certificate. A client without a
-	// secret and a key authenticates with it where the server takes that.
-	Certificate bool
+	// secret and a key authenticates with it where the server takes nothing else, and one
+	// that is Confidential wherever the server takes that.
+	Certificate, Confidential bool
 	// Name is shown by consent pages for clients that register themselves, unless
 	// Chosen has another one.
 	Name string
@@ -70,7 +71,7 @@ func (id Identity) Registration(server *discovery.ServerMetadata, stored Registr
 	switch {
 	case id.ClientKey != nil:
 		r.AuthMethod, r.ClientSecret = authKey, Secret{}
-	case id.Certificate && id.ClientSecret.IsZero() && len(server.CertificateMethods()) > 0:
+	case id.Certificate && id.ClientSecret.IsZero() && server.TakesCertificate(id.Confidential):
 		r.AuthMethod = authCertificate
 	case r.AuthMethod == authNone: // it has a secret that this server does not get
 		r.ClientSecret = Secret{}
@@ -123,7 +124,7 @@ func (c *Client) registrationRequest(server *discovery.ServerMetadata, redirectU
 	if strings.HasPrefix(redirectURI, "https:") { // which native clients must not have (OpenID Connect Registration, section 2)
 		request["application_type"] = "web"
 	}
-	if c.MutualTLS != nil && server.CertificateBound { // RFC 8705, section 3.4
+	if c.MutualTLS != nil && server.BindsToCertificate() { // RFC 8705, section 3.4
 		request["tls_client_certificate_bound_access_tokens"] = true
 	}
 	for name, value := range o.Members {
