@@ -154,6 +154,31 @@ func TestEnterpriseStrongerSignIn(t *testing.T) {
 	}
 }
 
+// One such sign-in is enough for all programs that run with the login.
+func TestEnterpriseStrongerSignInElsewhere(t *testing.T) {
+	inCompanyBubble(func(t *testing.T, c company) {
+		wanted := false
+		s := &strength{status: http.StatusUnauthorized, challenge: `acr_values="phr"`, enough: func(r url.Values) bool { return !wanted || r.Get("acr_values") == "phr" }}
+		s.stand(c.lab)
+		kept := c.store("")
+		var programs []*http.Client
+		for range 3 {
+			_, _, h := c.through(kept, notInteractively)
+			c.mustCall(h, "1")
+			programs = append(programs, h)
+		}
+		s.mu.Lock()
+		wanted, s.of = true, map[string]bool{}
+		s.mu.Unlock()
+		for _, h := range programs {
+			c.mustCall(h, "2")
+		}
+		if len(s.requests) != 2 {
+			t.Errorf("%d sign-ins", len(s.requests))
+		}
+	})(t)
+}
+
 func notInteractively(cfg *oauth.Config, _ *oauth.Enterprise) { cfg.Interactive = false }
 
 // What helps where the ID token is given is another one, and no sign-in.

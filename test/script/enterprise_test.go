@@ -4,7 +4,10 @@ package script
 
 import (
 	"context"
+	"crypto/tls"
+	"encoding/pem"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
@@ -13,6 +16,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"mcp-login/bearer"
@@ -321,6 +325,9 @@ func TestEnterpriseSeveralClients(t *testing.T) {
 	for _, args := range [][]string{{"call", one, "whoami"}, {"tools", one}, {"doctor", one}, {"status", one}, {"token", one}} {
 		o.run(0, args...)
 	}
+	if out := o.run(0, through("logout", two)...); !strings.Contains(out, "no login kept for "+two) {
+		t.Error(out)
+	}
 	lines := regexp.MustCompile(`mcp-login (tools [^;\n]*)`).FindAllStringSubmatch(o.run(2, through("tools", two)...), -1)
 	if len(lines) != 2 {
 		t.Fatal(lines)
@@ -338,6 +345,26 @@ func TestEnterpriseSeveralClients(t *testing.T) {
 	o.run(0, "login", "--enterprise", issuer, "--enterprise-client-id", "other")
 	if out := o.run(0, "logout", one); !strings.Contains(out, "signed out of "+one) || strings.Contains(out, issuer) || o.signIns() != 3 {
 		t.Error(out, o.signIns())
+	}
+}
+
+// The certificate for a server is not shown to the company's provider, though that takes some
+// (RFC 8705).
+func TestEnterpriseCertificateIsTheServers(t *testing.T) {
+	o := newOffice(t)
+	var asked atomic.Int64
+	alias := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	alias.TLS = &tls.Config{ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12}
+	alias.StartTLS()
+	defer alias.Close()
+	o.company.SetFaults(devidp.Faults{MetadataMembers: map[string]any{
+		"tls_client_certificate_bound_access_tokens": true, "mtls_endpoint_aliases": map[string]any{"token_endpoint": alias.URL + "/oidc/token"},
+	}})
+	certificate, key, _ := own(t)
+	ca := pemFile(t, &pem.Block{Type: "CERTIFICATE", Bytes: alias.Certificate().Raw})
+	out := o.run(0, append(append([]string{"call", "--ca-file", ca, "--client-cert", pemFile(t, certificate, key)}, o.flags()...), o.servers[0], "whoami")...)
+	if !strings.Contains(out, "alice") || asked.Load() != 0 {
+		t.Error(out, asked.Load())
 	}
 }
 
