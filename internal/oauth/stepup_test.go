@@ -135,21 +135,6 @@ func TestAuthenticationAfterARefreshElsewhere(t *testing.T) {
 	})(t)
 }
 
-// Of a person for whom a company vouches the server's provider can ask nothing: one more token
-// is got, and that is all.
-func TestAuthenticationThroughTheCompany(t *testing.T) {
-	inCompanyBubble(func(t *testing.T, c company) {
-		s := &strength{status: http.StatusUnauthorized, challenge: `acr_values="phr"`, enough: func(url.Values) bool { return false }}
-		s.stand(c.lab)
-		_, _, h := c.through(c.store(""), nil)
-		_, _, err := c.call(h, "1")
-		var refused *grant.Error
-		if exchanged, _ := c.seen(); !errors.As(err, &refused) || refused.Code != "insufficient_user_authentication" || len(exchanged) != 2 || len(s.requests) != 1 {
-			t.Errorf("%v, %d exchanges, %d sign-ins", err, len(exchanged), len(s.requests))
-		}
-	})(t)
-}
-
 // What a person has chosen wins, and what is no parameter is not passed on.
 func TestAuthenticationIsTheChallengesOrThePersons(t *testing.T) {
 	for challenge, want := range map[string]string{

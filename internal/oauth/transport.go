@@ -100,7 +100,7 @@ type attempts struct {
 	early             error // of the refresh before the first attempt, nil after another renewal
 	renewals, stepUps int
 	replayed          bool // after a refusal that did not have to be about the token
-	authenticated     bool // a person has signed in as the server wants it (RFC 9470), or nobody can
+	authenticated     bool // a person has signed in as the server wants it (RFC 9470)
 }
 
 // refused handles a refusal: it returns what ends the request, or gets another credential
@@ -149,7 +149,7 @@ func (a *attempts) renew(r refusal) (err error) {
 		return c.signInError(c.notRenewed(why, err))
 	}
 	// What another process has refreshed meanwhile is of no other sign-in.
-	a.authenticated = wanted && (a.cred.Login() != before || c.withoutRefreshToken())
+	a.authenticated = wanted && a.cred.Login() != before
 	return nil
 }
 
