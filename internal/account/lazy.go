@@ -51,6 +51,12 @@ func (a *Account) loginInUse() (login string, known bool) {
 	if err != nil && !errors.Is(err, oauth.ErrNotFound) {
 		return "", false
 	}
+	if a.company != nil && a.IDToken == nil { // who is signed in there decides whose the next token is
+		person, err := a.Store.Load(ctx, a.company.Key)
+		if err != nil && !errors.Is(err, oauth.ErrNotFound) || !person.SignedIn.Equal(stored.SignedIn) {
+			return "", false
+		}
+	}
 	nobody := !stored.HasToken() && !stored.Established || oauth.WithoutPerson(a.Key.Grant)
 	login = stored.Login()
 	used, loaded := a.OAuth.InUse()

@@ -97,3 +97,25 @@ func TestOwnerLoadsNoLogin(t *testing.T) {
 		t.Errorf("the first request is alice's: %v", err)
 	}
 }
+
+// What a server has said to a person is nobody's once somebody else is signed in at the
+// company's provider.
+func TestOwnerThroughTheCompany(t *testing.T) {
+	a := openedWith(t, "https://a.example/mcp", ForRelay, Connection{})
+	a.company = &Account{Config: Config{Store: a.Store, Choice: Choice{Key: oauth.Key{Enterprise: "https://id.example"}.Company()}}}
+	if (&answers{a: a}).Owner() == "" {
+		t.Error("nobody has signed in, which is known")
+	}
+	alice, bob := time.Unix(1, 0), time.Unix(2, 0)
+	keep(t, a, &oauth.Credential{AccessToken: grant.NewSecret("t"), SignedIn: alice})
+	for _, tc := range []struct {
+		there time.Time
+		known bool
+	}{{alice, true}, {bob, false}, {time.Time{}, false}} {
+		keep(t, a.company, &oauth.Credential{IDToken: grant.NewSecret("i"), SignedIn: tc.there})
+		if got := (&answers{a: a}).Owner(); (got != "") != tc.known {
+			t.Errorf("%v: %q", tc.there, got)
+		}
+	}
+	a.company = nil // closed with a
+}

@@ -147,8 +147,8 @@ func TestEnterpriseStrongerSignIn(t *testing.T) {
 			if _, _, err := c.call(other, "2"); enough != (err == nil) {
 				t.Error(err)
 			}
-			if len(s.requests) != 2 {
-				t.Errorf("%d sign-ins: %v", len(s.requests), s.requests)
+			if exchanges, _ := c.seen(); len(s.requests) != 2 || enough && len(exchanges) != 2 {
+				t.Errorf("%d sign-ins, %d exchanges", len(s.requests), len(exchanges))
 			}
 		}))
 	}
