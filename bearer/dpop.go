@@ -32,7 +32,8 @@ type DPoP struct {
 	// clients with a wrong clock are told so.
 	NonceRequired bool
 	// NonceSecret is what nonces follow from, of 32 bytes or more: servers with the same one
-	// take each other's. Nil means a random one.
+	// take each other's. Nil means a random one, and so does a Remember that is nil: after a restart
+	// nobody would know what was taken with them.
 	NonceSecret []byte
 	// Target tells what a proof must be for: method and address of a request as its client has
 	// sent it, where a proxy makes another one of it. Nil means the request's own method and path,
@@ -40,7 +41,8 @@ type DPoP struct {
 	Target func(*http.Request) (method string, address *url.URL, err error)
 	// Remember keeps a proof, by a hash, until then, where several servers answer for the
 	// resource, and reports whether none of them had it before. Its error is answered with 503. Nil
-	// means that this one is alone.
+	// means that this one is alone; then proofs need a nonce for a minute after [New], because those that
+	// were taken before are not known.
 	Remember func(ctx context.Context, proof [sha256.Size]byte, until time.Time) (first bool, err error)
 }
 
@@ -65,6 +67,7 @@ type proofs struct {
 	resource *url.URL
 	nonces   *dpop.Nonces
 	taken    *takenProofs
+	started  time.Time
 	leeway   time.Duration
 }
 
@@ -73,14 +76,14 @@ func newProofs(cfg *Config) *proofs {
 	if cfg.DPoP == nil {
 		return nil
 	}
-	p := &proofs{DPoP: *cfg.DPoP, resource: cfg.Resource, leeway: cfg.leeway()}
+	p := &proofs{DPoP: *cfg.DPoP, resource: cfg.Resource, started: time.Now(), leeway: cfg.leeway()}
 	if shared := cfg.Share; shared != nil && shared.proofs != nil {
 		p.taken = shared.proofs.taken
 	} else {
 		p.taken = newTakenProofs()
 	}
 	secret := p.NonceSecret
-	if secret == nil {
+	if secret == nil || p.Remember == nil {
 		secret = make([]byte, leastNonceSecret)
 		_, _ = rand.Read(secret) // never fails (package crypto/rand)
 	}
@@ -151,6 +154,8 @@ func (p *proofs) inTime(proof dpop.Proof, now time.Time) (until time.Time, err e
 	switch age := now.Sub(proof.Issued); {
 	case p.NonceRequired:
 		return until, &proofError{dpop.ErrUseNonce, "the DPoP proof has no nonce"}
+	case p.Remember == nil && !proof.Issued.After(p.started.Add(proofWindow)):
+		return until, &proofError{dpop.ErrUseNonce, "the DPoP proof may have been used before this server started"}
 	case age > proofWindow || age < -proofWindow:
 		return until, &proofError{dpop.ErrUseNonce, fmt.Sprintf("the DPoP proof was made %s ago by the client's clock, which may be wrong", age.Round(time.Second))}
 	}

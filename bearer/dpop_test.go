@@ -158,6 +158,55 @@ func sumOf(n int) sum {
 	return sum(full[:])
 }
 
+// A restart makes no used proof good again: not one whose time was ahead of us, and not one with a
+// nonce, whatever secret that followed from. Honest clients need a nonce for a minute; where replicas
+// remember, nobody does.
+func TestARestartMakesNoUsedProofGood(t *testing.T) {
+	type remember = func(context.Context, [sha256.Size]byte, time.Time) (bool, error)
+	for shared, together := range map[string]remember{"alone": nil, "with replicas": func(context.Context, [sha256.Size]byte, time.Time) (bool, error) { return true, nil }} {
+		var start func() *Server
+		simulated(t, nil, func(t *testing.T, i *issuer.Issuer, _ *Server) {
+			start = func() *Server {
+				s := newServer(t, i, func(c *Config) {
+					c.DPoP = &DPoP{NonceSecret: []byte(strings.Repeat("s", leastNonceSecret)), Remember: together}
+				})
+				s.proofs.started = time.Now()
+				return s
+			}
+			s := start()
+			alice := i.Bind(t, issuer.Change{})
+			without := func() string { return alice.Proof(t, "POST", issuer.Resource, "") }
+			want := map[string]string{"alone": "401 dpop use_dpop_nonce nonce", "with replicas": "200"}[shared]
+			if got := refusal(t, callProven(s, alice, nil, without())); got != want {
+				t.Errorf("%s: at the start: %s", shared, got)
+			}
+			<-time.After(61 * time.Second)
+			if got := refusal(t, callProven(s, alice, nil, without())); got != "200" {
+				t.Errorf("%s: a minute later: %s", shared, got)
+			}
+			if together != nil {
+				return
+			}
+			nonce := callProven(s, alice, nil, alice.ProofAt(t, time.Now().Add(time.Hour), "POST", issuer.Resource, "")).Header.Get("Dpop-Nonce")
+			used := []string{alice.ProofAt(t, time.Now().Add(proofWindow), "POST", issuer.Resource, ""), alice.Proof(t, "POST", issuer.Resource, nonce)}
+			for _, proof := range used {
+				if got := refusal(t, callProven(s, alice, nil, proof)); got != "200" {
+					t.Fatal(got)
+				}
+			}
+			s = start()
+			for range 150 {
+				for k, proof := range used {
+					if got := refusal(t, callProven(s, alice, nil, proof)); got != "401 dpop use_dpop_nonce nonce" {
+						t.Fatalf("%d after a restart: %s", k, got)
+					}
+				}
+				<-time.After(time.Second)
+			}
+		})
+	}
+}
+
 // Proofs that cannot be remembered are refused, and none is forgotten for them: one user cannot take
 // the room of the others, and all get theirs again once proofs are over.
 func TestNoProofIsForgottenEarly(t *testing.T) {

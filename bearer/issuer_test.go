@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"mcp-login/test/issuer"
 )
@@ -60,5 +61,8 @@ func newServer(t testing.TB, i *issuer.Issuer, change func(*Config)) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
+	if r.proofs != nil {
+		r.proofs.started = time.Time{} // long ago
+	}
 	return &Server{r, r.Middleware(http.HandlerFunc(sayClaims))}
 }

@@ -33,7 +33,7 @@ func (o *options) dpopFlags(fs *flag.FlagSet) {
 	d := &o.dpop
 	setting(o, fs, &d.use, dpopUse, "dpop", dpopOff, "`tokens` that are bound to a key (RFC 9449): off refuses them, accept takes them with a proof beside others, require takes no others")
 	setting(o, fs, &d.nonce, boolean, "dpop-nonce", "false", "take proofs only with a nonce of this server, not only from clients whose clock is a minute off")
-	text(fs, &d.secretFile, "dpop-secret-file", "", "`file` with a secret that all replicas have, of 32 bytes or more, for nonces; empty: that of --gateway-secret-file, or a random one")
+	text(fs, &d.secretFile, "dpop-secret-file", "", "`file` with a secret that all replicas have, of 32 bytes or more, for nonces with --bus; empty: that of --gateway-secret-file, or a random one")
 }
 
 // parseDPoP judges the options about bound tokens. It comes after those of the gateway.
@@ -46,6 +46,9 @@ func (o *options) parseDPoP(wrong func(string, error)) {
 			}
 		}
 		return
+	}
+	if o.logto.tenant != "" && d.use == dpopRequire {
+		wrong("leave out --dpop: Logto binds no token to a key", errors.New("dpop: with require nobody who signs in at Logto could call"))
 	}
 	secret, err := sharedSecret("dpop-secret-file", d.secretFile)
 	wrong("make one, which whoami-server may read: openssl rand -base64 48 > dpop-secret", err)

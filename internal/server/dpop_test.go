@@ -23,8 +23,11 @@ import (
 
 var nonceSecret = []byte(strings.Repeat("s", 32))
 
-// accepting takes bound tokens beside others.
-func accepting(c *Config) { c.DPoP = &bearer.DPoP{NonceSecret: nonceSecret} }
+// accepting takes bound tokens beside others. Replicas that have taken nothing yet remember with it, so
+// that it takes proofs without a nonce at once.
+func accepting(c *Config) {
+	c.DPoP = &bearer.DPoP{NonceSecret: nonceSecret, Remember: func(context.Context, [sha256.Size]byte, time.Time) (bool, error) { return true, nil }}
+}
 
 // forged is a proof of the holder that is signed in another way than by its key.
 func forged(t *testing.T, h issuer.Holder, method jwt.SigningMethod, key any) string {

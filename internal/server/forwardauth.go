@@ -94,9 +94,8 @@ type askedMethodKey struct{}
 type oneChallengeLine struct{ http.ResponseWriter }
 
 func (w oneChallengeLine) WriteHeader(status int) {
-	const name = "WWW-Authenticate"
-	if all := w.Header().Values(name); len(all) > 1 {
-		w.Header().Set(name, strings.Join(all, ", "))
+	if all := w.Header().Values("WWW-Authenticate"); len(all) > 1 {
+		w.Header().Set("WWW-Authenticate", strings.Join(all, ", "))
 	}
 	w.ResponseWriter.WriteHeader(status)
 }

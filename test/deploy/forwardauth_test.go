@@ -480,7 +480,13 @@ func forwardAuthTakesProofs(t *testing.T, front, use string, schemes []string) {
 	shows := func(proof string, lines ...string) (*http.Response, string) {
 		return b.send(t, http.MethodPost, "/mcp?a=b", "", append(lines, "Authorization: DPoP "+alice.Token, "DPoP: "+proof)...)
 	}
-	good := alice.Proof(t, "POST", b.resource, "")
+	wrong := time.Now().Add(-time.Hour) // the client's clock
+	resp, _ = shows(alice.ProofAt(t, wrong, "POST", b.resource, ""))
+	nonce := resp.Header.Get("DPoP-Nonce")
+	if resp.StatusCode != http.StatusUnauthorized || nonce == "" || !strings.Contains(resp.Header.Get("WWW-Authenticate"), "use_dpop_nonce") {
+		t.Fatalf("a wrong clock: %s %v", resp.Status, resp.Header)
+	}
+	good := alice.Proof(t, "POST", b.resource, nonce)
 	if resp, body := shows(good); resp.StatusCode != http.StatusOK || len(seen) == 0 {
 		t.Fatalf("a good proof: %s %s", resp.Status, body)
 	}
@@ -492,24 +498,18 @@ func forwardAuthTakesProofs(t *testing.T, front, use string, schemes []string) {
 	for what, resp := range map[string]func() (*http.Response, string){
 		"used already": func() (*http.Response, string) { return shows(good) },
 		"for GET, which the client says it is": func() (*http.Response, string) {
-			return shows(alice.Proof(t, "GET", b.resource, ""), "X-Forwarded-Method: GET")
+			return shows(alice.Proof(t, "GET", b.resource, nonce), "X-Forwarded-Method: GET")
 		},
 		"for another address, which it says": func() (*http.Response, string) {
-			return shows(alice.Proof(t, "POST", "https://"+publicName+"/sse", ""), "X-Forwarded-Uri: /sse")
+			return shows(alice.Proof(t, "POST", "https://"+publicName+"/sse", nonce), "X-Forwarded-Uri: /sse")
 		},
 		"for a preflight": func() (*http.Response, string) {
-			return shows(alice.Proof(t, "OPTIONS", b.resource, ""), "X-Forwarded-Method: OPTIONS", "Origin: http://127.0.0.1", "Access-Control-Request-Method: POST")
+			return shows(alice.Proof(t, "OPTIONS", b.resource, nonce), "X-Forwarded-Method: OPTIONS", "Origin: http://127.0.0.1", "Access-Control-Request-Method: POST")
 		},
 	} {
 		if resp, _ := resp(); resp.StatusCode != http.StatusUnauthorized || !strings.Contains(resp.Header.Get("WWW-Authenticate"), `DPoP`) {
 			t.Errorf("%s: %s %v", what, resp.Status, resp.Header)
 		}
-	}
-	wrong := time.Now().Add(-time.Hour) // the client's clock
-	resp, _ = shows(alice.ProofAt(t, wrong, "POST", b.resource, ""))
-	nonce := resp.Header.Get("DPoP-Nonce")
-	if resp.StatusCode != http.StatusUnauthorized || nonce == "" || !strings.Contains(resp.Header.Get("WWW-Authenticate"), "use_dpop_nonce") {
-		t.Fatalf("a wrong clock: %s %v", resp.Status, resp.Header)
 	}
 	if resp, body := shows(alice.ProofAt(t, wrong, "POST", b.resource, nonce)); resp.StatusCode != http.StatusOK {
 		t.Errorf("with the nonce: %s %s", resp.Status, body)

@@ -139,6 +139,7 @@ func ofWhoami() (all []row) {
 		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c --introspection-secret-file secret`, does: start + `--introspection-client c --introspection-secret-file secret`, then: `export WHOAMI_INTROSPECTION_SECRET=s; ` + start + `--introspection-client c`},
 		row{hint: "keep one of them", before: `echo s >secret`, when: `export WHOAMI_PROFILE_SECRET=s; ` + start + `--profile-client c --profile-secret-file secret`, does: start + `--profile-client c --profile-secret-file secret`, then: `export WHOAMI_PROFILE_SECRET=s; ` + start + `--profile-client c`},
 		row{hint: "leave out --logto or --dev", when: dev + `--logto ${ISSUER%/oidc}`, does: dev, then: logto + "${ISSUER%/oidc}"},
+		row{hint: "leave out --dpop: Logto binds no token to a key", when: logto + "${ISSUER%/oidc} --dpop require", does: logto + "${ISSUER%/oidc}"},
 		row{hint: "give the address of the tenant, e.g. --logto https://TENANT.logto.app", when: logto + "http://logto.example", does: logto + "${ISSUER%/oidc}"},
 		row{hint: "write --logto …", when: logto + "$ISSUER", does: logto + "${ISSUER%/oidc}"},
 		row{hint: "leave out --profile-client or --dev", before: `echo s >secret`, when: dev + `--profile-client c --profile-secret-file secret`, does: dev, then: logto + "${ISSUER%/oidc} --profile-client c --profile-secret-file secret"},
