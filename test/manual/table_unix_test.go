@@ -61,7 +61,7 @@ var notRun = []struct{ command, why string }{
 	{"whoami-server check", "its options are those of a start; TestCheck runs it"},
 	{"whoami-server healthcheck", "it asks a running server; TestHealthcheck does"},
 	{"mcp-login login --enterprise", "it needs a company's provider; TestEnterpriseByOneSignIn of test/script runs such lines"},
-	{"mcp-login login --again --enterprise", "it needs a company's provider; TestEnterpriseByOneSignIn of test/script runs such lines"},
+	{"mcp-login login --again --enterprise", "it needs a company's provider; TestEnterpriseAsSomebodyElse of test/script runs such lines"},
 	{"mcp-login logout --enterprise", "it needs a company's provider; TestEnterpriseByOneSignIn of test/script runs such lines"},
 	{"mcp-login doctor --enterprise", "it needs a company's provider; TestEnterpriseByOneSignIn of test/script runs such lines"},
 	{"mcp-login login --detached-login", "a decision names it; bridges run it, and no person"},

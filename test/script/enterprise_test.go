@@ -348,6 +348,25 @@ func TestEnterpriseSeveralClients(t *testing.T) {
 	}
 }
 
+// Who signs in at the company's provider in the place of somebody else is that one at every
+// server from then on, also where a token of the person before is kept.
+func TestEnterpriseAsSomebodyElse(t *testing.T) {
+	o := newOffice(t)
+	if out := o.run(0, append(append([]string{"call"}, o.flags()...), o.servers[0], "whoami")...); !strings.Contains(out, "alice") {
+		t.Fatal(out)
+	}
+	o.isPerson("bob")
+	o.run(0, "login", "--again", "--enterprise", o.company.Issuer())
+	if out := o.run(1, "call", o.servers[0], "whoami"); !strings.Contains(out, "the company's policy does not let this person in there") || o.signIns() != 2 {
+		t.Error(out, o.signIns())
+	}
+	o.isPerson("alice")
+	o.run(0, "login", "--again", "--enterprise", o.company.Issuer())
+	if out := o.run(0, "call", o.servers[0], "whoami"); !strings.Contains(out, "alice") || o.signIns() != 3 {
+		t.Error(out, o.signIns())
+	}
+}
+
 // The certificate for a server is not shown to the company's provider, though that takes some
 // (RFC 8705).
 func TestEnterpriseCertificateIsTheServers(t *testing.T) {
