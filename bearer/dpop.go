@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -44,6 +45,10 @@ type DPoP struct {
 	// means that this one is alone; then proofs need a nonce for a minute after [New], because those that
 	// were taken before are not known.
 	Remember func(ctx context.Context, proof [sha256.Size]byte, until time.Time) (first bool, err error)
+	// Refused is told why a request with a bound token was refused for its proof: "nonce", where one is needed,
+	// "replay", "proof" for all else that is wrong with it; "full", where too many are remembered, and
+	// "unavailable", where Remember cannot tell. It is called concurrently, and requests wait for it.
+	Refused func(reason string)
 }
 
 func (d *DPoP) check() error {
@@ -182,6 +187,27 @@ func (p *proofs) remember(ctx context.Context, shown shownProof) error {
 	if err == nil && !first {
 		err = errUsedProof
 	}
+	return p.refused(err)
+}
+
+// refused tells of err, unless that is nil, and returns it.
+func (p *proofs) refused(err error) error {
+	if err == nil || p.Refused == nil {
+		return err
+	}
+	var proof *proofError
+	switch {
+	case errors.Is(err, errTooManyProofs):
+		p.Refused("full")
+	case errors.Is(err, errUsedProof):
+		p.Refused("replay")
+	case !errors.As(err, &proof):
+		p.Refused("unavailable")
+	case proof.code == dpop.ErrUseNonce:
+		p.Refused("nonce")
+	default:
+		p.Refused("proof")
+	}
 	return err
 }
 
@@ -210,5 +236,6 @@ func (p *Resource) held(r *http.Request, c credential, id Identity) (shown shown
 	if thumbprint == "" || len(members) != 1 || !c.proven {
 		return shown, errBound
 	}
-	return p.proofs.judge(r, c.token, thumbprint, id)
+	shown, err = p.proofs.judge(r, c.token, thumbprint, id)
+	return shown, p.proofs.refused(err)
 }

@@ -342,6 +342,35 @@ func TestProofsBehindAProxyAndBesideReplicas(t *testing.T) {
 	}
 }
 
+// An operator learns what is wrong with proofs, once for each request; of good ones nothing.
+func TestRefusedProofsAreTold(t *testing.T) {
+	i := issuer.Start(t)
+	var told []string
+	var failed error
+	s := newServer(t, i, func(c *Config) {
+		c.DPoP = &DPoP{
+			Refused:  func(reason string) { told = append(told, reason) },
+			Remember: func(context.Context, [sha256.Size]byte, time.Time) (bool, error) { return true, failed },
+		}
+	})
+	alice := i.Bind(t, issuer.Change{})
+	good := func() string { return alice.Proof(t, "POST", issuer.Resource, "") }
+	used := good()
+	for _, proof := range []string{used, used, good() + "x", alice.ProofAt(t, time.Now().Add(time.Hour), "POST", issuer.Resource, "")} {
+		callProven(s, alice, nil, proof)
+	}
+	failed = errors.New("down")
+	callProven(s, alice, nil, good())
+	failed = nil
+	for user := range s.proofs.taken.each {
+		s.proofs.taken.each[user] = maxProofsEach
+	}
+	callProven(s, alice, nil, good())
+	if got := fmt.Sprint(told); got != "[replay proof nonce unavailable full]" {
+		t.Error(got)
+	}
+}
+
 // Introspection tells which key a token is bound to (RFC 9449 section 6.2), and userinfo does not.
 func TestOpaqueTokensThatAreBound(t *testing.T) {
 	i := issuer.Start(t)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"mcp-login/bearer"
 	"mcp-login/internal/dpop"
@@ -122,6 +123,28 @@ func onlyWhoHasTheKeyUsesABoundToken(t *testing.T, on setUp) {
 	}
 	if resp := call(s, "POST", "/mcp", unbound.Token, callWhoami); resp.StatusCode != 200 {
 		t.Errorf("a bearer token beside: %d", resp.StatusCode)
+	}
+}
+
+// What is wrong with proofs is counted by its reason.
+func TestRefusedProofsAreCounted(t *testing.T) {
+	i := issuer.Start(t)
+	registry := prometheus.NewRegistry()
+	s := newServer(t, i, func(c *Config) {
+		accepting(c)
+		c.Metrics = registry
+	})
+	alice := i.Bind(t, issuer.Change{})
+	used := alice.Proof(t, "POST", issuer.Resource, "")
+	for _, proof := range []string{used, used, "x"} {
+		call(s, "POST", "/mcp", "", callWhoami, alice.Header(proof)...)
+	}
+	s.metrics.refusedProof("full") // it would take 8,192 requests
+	text := httptestGet(s.OperationsHandler(registry), "/metrics").Body.String()
+	for _, want := range []string{`proofs_refused_total{reason="replay"} 1`, `{reason="proof"} 1`, `{reason="nonce"} 0`, `{reason="unavailable"} 0`, `limited_total{limit="proofs"} 1`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in the metrics", want)
+		}
 	}
 }
 

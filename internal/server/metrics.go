@@ -16,6 +16,7 @@ type metrics struct {
 	inFlight prometheus.Gauge
 	streams  *prometheus.GaugeVec   // by transport
 	limited  *prometheus.CounterVec // by limit
+	proofs   *prometheus.CounterVec // by reason
 	forwards *prometheus.CounterVec // by outcome
 	draining prometheus.Gauge
 }
@@ -39,6 +40,9 @@ func newMetrics(to prometheus.Registerer, version string, bus Bus) (*metrics, er
 		limited: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "whoami_limited_total", Help: "Requests refused by a limit.",
 		}, []string{"limit"}),
+		proofs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "whoami_proofs_refused_total", Help: "Requests refused for their DPoP proof.",
+		}, []string{"reason"}),
 		forwards: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "whoami_forwarded_total", Help: "Messages handed to the replica that holds their stream.",
 		}, []string{"outcome"}),
@@ -47,7 +51,7 @@ func newMetrics(to prometheus.Registerer, version string, bus Bus) (*metrics, er
 		}),
 	}
 	all := []prometheus.Collector{
-		m.requests, m.duration, m.inFlight, m.streams, m.limited, m.forwards, m.draining,
+		m.requests, m.duration, m.inFlight, m.streams, m.limited, m.proofs, m.forwards, m.draining,
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "whoami_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version},
 		}, func() float64 { return 1 }),
@@ -61,8 +65,11 @@ func newMetrics(to prometheus.Registerer, version string, bus Bus) (*metrics, er
 	for _, transport := range []string{"sse", "streamable"} {
 		m.streams.WithLabelValues(transport)
 	}
-	for _, limit := range []string{limitAddress, limitSubject, limitConcurrency, limitCalls, limitBodies, limitStreams} {
+	for _, limit := range []string{limitAddress, limitSubject, limitConcurrency, limitCalls, limitBodies, limitStreams, limitProofs} {
 		m.limited.WithLabelValues(limit)
+	}
+	for _, reason := range []string{"nonce", "proof", "replay", "unavailable"} {
+		m.proofs.WithLabelValues(reason)
 	}
 	return m, nil
 }
@@ -75,7 +82,17 @@ const (
 	limitCalls       = "calls"       // of one user
 	limitBodies      = "bodies"
 	limitStreams     = "streams"
+	limitProofs      = "proofs" // remembered
 )
+
+// refusedProof counts a request that was refused for its DPoP proof, see [bearer.DPoP].
+func (m *metrics) refusedProof(reason string) {
+	if reason == "full" {
+		m.limited.WithLabelValues(limitProofs).Inc()
+		return
+	}
+	m.proofs.WithLabelValues(reason).Inc()
+}
 
 // answered counts a request that was answered.
 func (m *metrics) answered(route, method string, status int, took time.Duration, stream bool) {

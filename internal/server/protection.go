@@ -27,6 +27,7 @@ func (f *front) protect(cfg *Config) error {
 	protection.ClientAddress = func(r *http.Request) string { return clientOf(r.Context()) }
 	if cfg.DPoP != nil {
 		proofs := *cfg.DPoP
+		proofs.Refused = f.metrics.refusedProof
 		if proofs.Target = f.target; f.ops.Bus != nil {
 			proofs.Remember = f.ops.Bus.Remember
 		}
