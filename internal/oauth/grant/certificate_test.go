@@ -1,7 +1,11 @@
 package grant
 
 import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -63,5 +67,47 @@ func TestCertificateThatIsNotGiven(t *testing.T) {
 	_, err = c.Refresh(t.Context(), target, NewSecret("r"))
 	if !errors.Is(err, ErrNotSent) || hint.Of(err) != "add --client-cert FILE" || requests != 0 {
 		t.Errorf("%v, hint %q, %d requests", err, hint.Of(err), requests)
+	}
+}
+
+// A provider that refuses how a client proves itself, by a certificate or an assertion that has
+// ended or a clock that is wrong, has not looked at the refresh token. Of other clients it has
+// forgotten them, and a sign-in is what helps.
+func TestRefusedClientAtRefresh(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = io.WriteString(w, `{"error":"invalid_client"}`)
+	}))
+	defer srv.Close()
+	server, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	via := discovery.NewGuard(server, nil, nil).HTTPClient()
+	defer via.CloseIdleConnections()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Client{
+		HTTP: via, MutualTLS: via, Log: slog.New(slog.DiscardHandler), Key: &ClientKey{signer: private}, SignInAgain: "mcp-login login --again",
+		Assertion: func(context.Context, discovery.Provider) (Secret, error) { return NewSecret("a.b.c"), nil },
+	}
+	for method, kept := range map[string]bool{authCertificate: true, authKey: true, authAssertion: true, authNone: false, authPost: false} {
+		reg := Registration{ClientID: "c", AuthMethod: method}
+		_, err := c.Refresh(t.Context(), &Target{Server: discovery.ServerMetadata{TokenEndpoint: srv.URL}, Registration: reg}, NewSecret("r"))
+		var refused *Error
+		if errors.Is(err, discovery.ErrUnavailable) != kept || !errors.As(err, &refused) || refused.Code != "invalid_client" || !strings.Contains(refused.Hint, "does not accept this client") {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+}
+
+// A client that cannot authenticate any more does not wait for the person in vain.
+func TestDeviceLoginOfAClientWithoutItsCertificate(t *testing.T) {
+	c := &Client{Log: slog.New(slog.DiscardHandler)}
+	target := &Target{Registration: Registration{ClientID: "c", AuthMethod: authCertificate}}
+	if _, err := c.PollDevice(t.Context(), target, Device{code: "d"}); !errors.Is(err, ErrNotSent) {
+		t.Error(err)
 	}
 }

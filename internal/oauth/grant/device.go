@@ -135,6 +135,8 @@ func (c *Client) PollDevice(ctx context.Context, t *Target, device Device) (Toke
 		c.addTokenParams(form, t.Resource)
 		answer, err := c.postToken(ctx, t, form)
 		switch {
+		case errors.Is(err, ErrNotSent):
+			return Token{}, err
 		case err != nil || answer.status == http.StatusTooManyRequests || answer.status >= 500:
 			c.Log.Debug("the provider could not be asked about the device code", "status", answer.status, "error", err)
 			interval = min(max(2*interval, answer.retryAfter), maxDeviceInterval)

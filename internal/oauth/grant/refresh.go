@@ -51,7 +51,8 @@ func (c *Client) Refresh(ctx context.Context, t *Target, refreshToken Secret) (T
 			return Token{}, unavailable(op, err)
 		}
 		return token, nil
-	case answer.Code == dpop.ErrUseNonce, answer.Code == dpop.ErrorCode: // not looked at, but another try is of no use
+	case answer.Code == dpop.ErrUseNonce, answer.Code == dpop.ErrorCode, answer.refusesClient() && t.Registration.proves():
+		// It was not looked at, but another try is of no use.
 		return Token{}, &Error{
 			Op: op, Code: answer.Code, Err: errors.Join(discovery.ErrUnavailable, errors.New(answer.describe())),
 			Hint: hintFor(answer.Code, "") + "; if it stays so, sign in again: " + c.SignInAgain,

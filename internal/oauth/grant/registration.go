@@ -83,6 +83,13 @@ func (id Identity) Registration(server *discovery.ServerMetadata, stored Registr
 // 6749, section 2.1).
 func (r Registration) Public() bool { return r.AuthMethod == authNone }
 
+// proves reports whether the client authenticates by something that ends, turns or depends on
+// the clock of this machine: a certificate, or an assertion. That it is refused says nothing of
+// what it presents.
+func (r Registration) proves() bool {
+	return slices.Contains([]string{authKey, authAssertion, authCertificate}, r.AuthMethod)
+}
+
 // UsableAt reports whether a stored dynamic registration can be used again:
 // never at another issuer, not with an ended secret (RFC 7591, section 3.2.1), and
 // only with the redirect URI it was made for, port included, because many servers
