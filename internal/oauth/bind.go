@@ -11,8 +11,11 @@ import (
 
 // bind gives the login the key that its tokens are to be bound to, where they are: the
 // one of the account, or a new one. Until there is a token, TokenType says whether a
-// bearer token would be an error.
+// bearer token would be an error. Where requests carry the ID token, nothing is.
 func (l *login) bind() {
+	if l.presentsIDToken(&l.previous) {
+		return
+	}
 	bound := l.previous.Bound() || l.found.Binding == discovery.BoundOnly
 	if !bound && l.found.Binding != discovery.Bindable {
 		return

@@ -34,6 +34,12 @@ func (c *Client) discover(ctx context.Context, previous *Credential, why renewal
 			Hint: "nothing was sent there; if this server is to be used with that provider all the same, say so for it alone" + issuerFlag(": ", notListed.Named),
 		}
 	}
+	if err == nil && found.Binding == discovery.BoundOnly && c.presentsIDToken(previous) {
+		return found, &grant.Error{
+			Op: "check what the MCP server asks for", Err: errors.New("only tokens that are bound to a key (DPoP) are taken, and an ID token is none"),
+			Hint: "the server takes only bound tokens; leave out --id-token, and if the login was made with it, first run: " + c.command("logout"),
+		}
+	}
 	return found, grant.AsError(err)
 }
 

@@ -263,6 +263,30 @@ func TestNoCommonAlgorithm(t *testing.T) {
 	}
 }
 
+// An ID token cannot be bound: where the server takes nothing else, that is said before anybody is
+// asked, and elsewhere nothing is bound for it.
+func TestIDTokenIsNotBound(t *testing.T) {
+	byIDToken := func(c *oauth.Config) { c.IDToken = true }
+	t.Run("required", inBubble(nil, func(t *testing.T, b *lab) {
+		b.bind("DPoP ")
+		_, h := b.client(b.store(""), byIDToken)
+		_, _, err := b.call(h, "1")
+		if !strings.Contains(hint.Of(err), "leave out --id-token") || b.tabs.Load() != 0 {
+			t.Errorf("%v, hint %q, %d tabs", err, hint.Of(err), b.tabs.Load())
+		}
+	}))
+	t.Run("asked for", inBubble(nil, func(t *testing.T, b *lab) {
+		d := b.bind("DPoP, Bearer ")
+		d.strict = false
+		s := b.store("")
+		_, h := b.client(s, byIDToken)
+		_, _, _ = b.call(h, "1") // this server takes no ID tokens
+		if cred := b.stored(s); cred.IDToken.IsZero() || cred.Bound() || d.tokens != 0 || d.jkts[0] != "" {
+			t.Errorf("signed in: %v, bound: %v, %d proofs, dpop_jkt %q", !cred.IDToken.IsZero(), cred.Bound(), d.tokens, d.jkts)
+		}
+	}))
+}
+
 // A bearer token in answer is an error where the server takes no others, and for an account
 // that has been bound; else it is taken for what it is.
 func TestBearerTokenInAnswer(t *testing.T) {

@@ -31,6 +31,7 @@ var elsewhere = map[string]string{
 	"give the job in its workflow: permissions: id-token: write":                                                                        "internal/workload: TestGitHub",
 
 	"ask its operator to take ES256, and to publish it in dpop_signing_alg_values_supported":                                                                        "internal/oauth: TestNoCommonAlgorithm",
+	"the server takes only bound tokens; leave out --id-token, and if the login was made with it, first run: mcp-login … (discover)":                                "internal/oauth: TestIDTokenIsNotBound",
 	"ask its operator to support DPoP with ES256, and to publish it in dpop_signing_alg_values_supported…":                                                          "internal/oauth: TestNoCommonAlgorithm",
 	"ask whoever runs the server: no request gets through":                                                                                                          "internal/oauth: TestNonceStorm",
 	"is the clock of this machine right? If it is, ask whoever runs the server":                                                                                     "internal/oauth: TestRefusedProofIsNoLogin",
