@@ -74,7 +74,7 @@
 //     [Config.Resource], whatever Host says; and its key is the token's.
 //  2. It was made within a minute of our clock, or it has a nonce of ours. Where it was not,
 //     the answer brings a nonce: a client's clock may be wrong. Nonces need no memory, and servers with
-//     one [DPoP.NonceSecret] take each other's.
+//     one [DPoP.NonceSecret] take each other's. Good answers bring the next ([Resource.RenewNonce]).
 //  3. It was not used before. It is remembered when claims, scopes and sign-in are right as well, and
 //     [Config.Admit] lets it in, by its hash, for as long as it could be taken (takenproofs.go). Where there is no room the answer is 503, since to forget one early would let
 //     it be used again; and so it is where [DPoP.Remember] cannot tell.

@@ -211,6 +211,19 @@ func (p *proofs) refused(err error) error {
 	return err
 }
 
+// RenewNonce gives the sender of r, whom [Resource.Authenticate] has let in, a new nonce in the header of
+// the answer, if the one in its proof is not the newest (RFC 9449 section 8.2): so it need not repeat a
+// request when that is over. [Resource.Middleware] does it.
+func (p *Resource) RenewNonce(h http.Header, r *http.Request) {
+	if p.proofs == nil {
+		return
+	}
+	newest := p.proofs.nonces.Issue(time.Now())
+	if nonce := dpop.NonceOf(r.Header.Get(dpop.ProofHeader)); nonce != "" && nonce != newest {
+		h.Set(dpop.NonceHeader, newest)
+	}
+}
+
 // Errors about tokens that are good, and not for whoever shows them in this way. They are no
 // verdicts about the token to be kept.
 const (

@@ -207,6 +207,36 @@ func TestARestartMakesNoUsedProofGood(t *testing.T) {
 	}
 }
 
+// A client that takes the nonces of good answers repeats no request but the first, for as long as it
+// calls; and no answer has one that its client has already, or does not use.
+func TestGoodAnswersRenewTheNonce(t *testing.T) {
+	simulated(t, func(c *Config) { c.DPoP = &DPoP{NonceRequired: true} }, func(t *testing.T, i *issuer.Issuer, s *Server) {
+		alice, nonce, renewed := i.Bind(t, issuer.Change{}), "", 0
+		for n := range 20 {
+			resp := callProven(s, alice, nil, alice.Proof(t, "POST", issuer.Resource, nonce))
+			if (resp.StatusCode == 200) == (n == 0) {
+				t.Errorf("%d: %d", n, resp.StatusCode)
+			}
+			if said := resp.Header.Get("Dpop-Nonce"); said == nonce {
+				t.Errorf("%d: the nonce that it has", n)
+			} else if said != "" {
+				nonce = said
+				renewed++
+			}
+			<-time.After(30 * time.Second)
+		}
+		if renewed < 4 || renewed > 6 {
+			t.Errorf("%d nonces in ten minutes", renewed)
+		}
+	})
+	i := issuer.Start(t)
+	s := newServer(t, i, func(c *Config) { c.DPoP = &DPoP{} })
+	alice := i.Bind(t, issuer.Change{})
+	if resp := callProven(s, alice, nil, alice.Proof(t, "POST", issuer.Resource, "")); resp.StatusCode != 200 || resp.Header.Get("Dpop-Nonce") != "" {
+		t.Errorf("without one: %d, %v", resp.StatusCode, resp.Header)
+	}
+}
+
 // Proofs that cannot be remembered are refused, and none is forgotten for them: one user cannot take
 // the room of the others, and all get theirs again once proofs are over.
 func TestNoProofIsForgottenEarly(t *testing.T) {

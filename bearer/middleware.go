@@ -46,6 +46,7 @@ func (p *Resource) Middleware(next http.Handler) http.Handler {
 		}
 		id, err := p.Authenticate(r)
 		if err == nil {
+			p.RenewNonce(w.Header(), r)
 			r = r.WithContext(p.WithIdentity(r.Context(), id))
 			err = p.readForTool(w, r, id)
 		}

@@ -212,3 +212,15 @@ func thumbprint(k publicKey) string {
 	sum := sha256.Sum256(members)
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
+
+// NonceOf is the nonce in a proof that was verified before; "" is none.
+func NonceOf(proof string) string {
+	var c claims
+	if len(proof) > maxProof {
+		return ""
+	}
+	if _, _, err := jwt.NewParser().ParseUnverified(proof, &c); err != nil {
+		return ""
+	}
+	return c.Nonce
+}

@@ -40,6 +40,7 @@ type binder struct {
 	mu    sync.Mutex
 	used  map[string]bool // identifiers of proofs
 	nonce string          // that the server wants
+	next  string          // the nonce of the next good answer; "": it has none
 	count int
 	// jkts are the dpop_jkt of authorization requests, and proofs how many requests came with
 	// one: good ones to the server, any to the token endpoint of devidp, which judges them.
@@ -90,6 +91,10 @@ func (d *binder) prove(w http.ResponseWriter, r *http.Request, token, key string
 		return "invalid_token"
 	}
 	d.proofs++
+	if d.next != "" {
+		d.nonce, d.next = d.next, ""
+		w.Header().Set("DPoP-Nonce", d.nonce)
+	}
 	return ""
 }
 
@@ -353,6 +358,13 @@ func TestNoncesAreOfEachServer(t *testing.T) {
 		b.mustCall(h, "2")
 		if sent := len(b.wire.times("POST /mcp")) - before; sent != 1 {
 			t.Errorf("%d requests with a nonce that is known", sent)
+		}
+		d.next = "of-a-good-answer" // RFC 9449 section 8.2
+		before = len(b.wire.times("POST /mcp"))
+		b.mustCall(h, "renewed")
+		b.mustCall(h, "with the new one")
+		if sent := len(b.wire.times("POST /mcp")) - before; sent != 2 {
+			t.Errorf("%d requests for two calls with a nonce that a good answer has renewed", sent)
 		}
 		b.res.revokeSeen()
 		before = len(b.wire.times("POST /mcp"))

@@ -141,6 +141,7 @@ func (f *front) protected(resource *bearer.Resource,
 			refuse(w, r, err)
 			return
 		}
+		resource.RenewNonce(w.Header(), r)
 		id = f.profiles.Complete(ctx, id)
 		// A proxy that buffers would hold back events; a cache must keep none
 		// of this.
