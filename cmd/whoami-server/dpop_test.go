@@ -104,16 +104,21 @@ func TestDPoPOptions(t *testing.T) {
 		"off":     {nil, 401, 200, "", ""},
 		"accept":  {[]string{"--dpop", "accept"}, 200, 200, `"dpop_signing_alg_values_supported":["ES256","EdDSA"]`, `algs="ES256 EdDSA"`},
 		"require": {[]string{"--config", write(t, "dpop: require\n")}, 200, 401, `"dpop_bound_access_tokens_required":true`, `DPoP resource_metadata=`},
-		"nonces":  {[]string{"--dpop=accept", "--dpop-nonce"}, 200, 200, `"dpop_signing_alg_values_supported"`, "algs="},
+		"nonces":  {[]string{"--dpop=accept", "--dpop-nonce", "--dpop-secret-file", write(t, strings.Repeat("s", 32))}, 200, 200, `"dpop_signing_alg_values_supported"`, "algs="},
 	} {
-		address := starts(t, append([]string{"--issuer", i.URL, "--resource", resource}, tt.args...)...)
+		options := append([]string{"--issuer", i.URL, "--resource", resource}, tt.args...)
+		address := starts(t, options...)
 		first, _ := send(t, "POST", "http://"+address+"/mcp", issuer.CallWhoami, alice.Header(alice.Proof(t, "POST", resource, ""))...)
 		needed := first.Header.Get("DPoP-Nonce") // for a minute after the start
 		if first.StatusCode != 401 || (needed != "") != (tt.bound == 200) {
 			t.Errorf("%s: a proof without a nonce: %d, nonce %q", name, first.StatusCode, needed)
 		}
-		if status := callAt(t, address, alice.Header(alice.Proof(t, "POST", resource, needed))...); status != tt.bound {
+		used := alice.Header(alice.Proof(t, "POST", resource, needed))
+		if status := callAt(t, address, used...); status != tt.bound {
 			t.Errorf("%s: a bound token: %d", name, status)
+		}
+		if status := callAt(t, starts(t, options...), used...); status != 401 {
+			t.Errorf("%s: the same request after a restart: %d", name, status)
 		}
 		if status := callAt(t, address, "Authorization", "Bearer "+i.Token(t, "bob", resource)); status != tt.unbound {
 			t.Errorf("%s: another token: %d", name, status)
