@@ -122,6 +122,7 @@ func (r *logoutRow) addLeftover(left oauth.LogoutResult, now time.Time) string {
 // logout ends one login, and says so unless the caller does.
 func (a *app) logout(ctx context.Context, o options, raw string, with logoutOptions) (logoutRow, error) {
 	o.allowHTTP, o.serverAlone = true, true // nothing is sent to the server
+	o.needsNoSource()
 	acc, err := a.open(ctx, o, raw, account.ForInspect)
 	if err != nil {
 		return logoutRow{}, err

@@ -188,7 +188,7 @@ func (o *options) check() error {
 	if err := o.checkConnection(); err != nil {
 		return err
 	}
-	if err := o.readCommands(); err != nil {
+	if err := cmp.Or(o.readCommands(), o.checkSource()); err != nil {
 		return err
 	}
 	if err := loopback.CheckSuccess(o.successURL); err != nil {
@@ -300,6 +300,21 @@ func (o *options) identity(getenv func(string) string, log *slog.Logger) (id gra
 		return id, usageError{err}
 	}
 	return id, nil
+}
+
+// checkSource refuses an --assertion that names no source before anything else is said, which
+// could repeat it: it may be the token itself. Nothing is read.
+func (o *options) checkSource() error {
+	_, err := o.tokenSource(nil, nil)
+	return err
+}
+
+// needsNoSource is for verbs that get no token: the word that hints and lists have in the place
+// of the source is as good as one.
+func (o *options) needsNoSource() {
+	if o.assertion == workload.Unsaid {
+		o.assertion = ""
+	}
 }
 
 // tokenSource is where the token of the platform comes from, nil for nowhere.

@@ -103,6 +103,10 @@ type statusReport struct {
 }
 
 func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline bool) error {
+	o.needsNoSource()
+	if err := o.checkSource(); err != nil {
+		return err
+	}
 	st, entries, err := a.kept(ctx, o)
 	if err != nil {
 		return err

@@ -77,18 +77,20 @@ func parseCommand(line string, env Environment) (grant.TokenSource, error) {
 	}}, nil
 }
 
+// Unsaid stands for a source in hints and lists: where the token comes from is not kept.
+const Unsaid = "SOURCE"
+
 // Placeholder returns the value of --assertion for a hint: the arguments of a program may be
-// secret.
+// secret, and what is no source may be the token.
 func Placeholder(value string) string {
+	if _, err := Parse(value, Environment{}); err != nil {
+		return Unsaid
+	}
 	line, isCommand := strings.CutPrefix(value, "command:")
-	if !isCommand {
-		return value
+	if program, err := command.Parse(Flag, line); isCommand && err == nil {
+		return "command:" + program.Placeholder()
 	}
-	program, err := command.Parse(Flag, line)
-	if err != nil {
-		return value
-	}
-	return "command:" + program.Placeholder()
+	return value
 }
 
 // source is one place that a token comes from.

@@ -56,7 +56,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %v", value, err)
 		}
 	}
-	for value, want := range map[string]string{"file:x": "file:x", "spiffe": "spiffe", "command:vault read s3cret": "command:vault ARGUMENTS", "command:": "command:"} {
+	for value, want := range map[string]string{"file:x": "file:x", "spiffe": "spiffe", "command:vault read s3cret": "command:vault ARGUMENTS", "command:": Unsaid, "command:op s3cret | head": Unsaid, "eyJ.e30.x": Unsaid, "": Unsaid} {
 		if got := Placeholder(value); got != want {
 			t.Errorf("%s: %s", value, got)
 		}

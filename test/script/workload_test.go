@@ -85,7 +85,7 @@ func platform(ts *testscript.TestScript, _ bool, args []string) {
 			fmt.Fprintln(os.Stderr, "platform:", err)
 		}
 	}
-	idp.SetFaults(devidp.Faults{Endpoints: map[string]http.HandlerFunc{"POST /token": answer}})
+	idp.SetFaults(devidp.Faults{Endpoints: map[string]http.HandlerFunc{"POST /token": answer, "POST /token/revocation": func(http.ResponseWriter, *http.Request) {}}})
 	token, err := write(nil)
 	ts.Check(err)
 	ts.Setenv("PLATFORM_TOKEN", token)
