@@ -202,7 +202,7 @@ func (o *options) check() error {
 	}
 	switch {
 	case o.TokenEndpoint != "" && !oauth.WithoutPerson(o.Grant):
-		return usageError{hint.With(errors.New("--token-endpoint without --client-credentials"), "add --client-credentials, or leave it out: a person's login needs the provider's metadata")}
+		return usageError{hint.With(errors.New("--token-endpoint without --client-credentials or --assertion"), "add --client-credentials or --assertion SOURCE, or leave it out: a person's login needs the provider's metadata")}
 	case o.clientCredentials && o.assertion != "" && (o.clientKey != "" || o.clientSecretFile != ""):
 		return usageError{hint.With(errors.New("both a key or secret and --assertion are to authenticate the client"), "leave out one of them")}
 	case o.Grant == oauth.GrantClientCredentials && o.Device:
