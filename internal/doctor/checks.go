@@ -135,6 +135,8 @@ type examination struct {
 	resource       *discovery.ResourceMetadata
 	issuer         string
 	provider       *discovery.ServerMetadata
+	found          discovery.Result // with provider, as a login would find it
+	noTokens       error            // why the provider has no tokens as the server wants them
 	account        *account.Account // see opened
 	openErr        error
 	begun          *session // what the server has said to initialize, nil for not yet
@@ -177,6 +179,13 @@ func needsProvider(x *examination) string {
 	return ""
 }
 
+func needsTokens(x *examination) string {
+	if x.noTokens != nil {
+		return "the provider has no tokens as the server wants them"
+	}
+	return needsProvider(x)
+}
+
 // machineChecks need no server.
 var machineChecks = []check{
 	{"version", (*examination).version, nil},
@@ -203,8 +212,8 @@ var serverChecks = []check{
 	{"PKCE", (*examination).pkce, needsProvider},
 	{"enterprise", (*examination).enterprise, nil},
 	{"kept login", (*examination).login, needsCredential},
-	{"client", (*examination).client, needsProvider},
-	{"resource", (*examination).resourceAccepted, needsProvider},
+	{"client", (*examination).client, needsTokens},
+	{"resource", (*examination).resourceAccepted, needsTokens},
 	{"session", (*examination).session, needsResponse},
 }
 

@@ -27,11 +27,7 @@ func (x *examination) client(ctx context.Context) Finding {
 		return skipped("nothing can listen for the redirect")
 	}
 	defer func() { _ = redirect.Close() }()
-	found := discovery.Result{Server: *x.provider}
-	if x.resource != nil {
-		found.Resource, found.ScopesSupported = x.resource.Resource, x.resource.ScopesSupported
-	}
-	i, err := x.account.OAuth.CheckClient(ctx, found, x.challenge, redirect.URI())
+	i, err := x.account.OAuth.CheckClient(ctx, x.found, x.challenge, redirect.URI())
 	switch {
 	case errors.Is(err, oauth.ErrNotFound):
 		return skipped("can be asked about when a client is registered")

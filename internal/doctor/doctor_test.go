@@ -249,3 +249,69 @@ func TestARefusedHeaderFailsOnce(t *testing.T) {
 		})
 	}
 }
+
+// The client is asked about as a login would ask: with a proof where the server wants tokens that
+// are bound to a key. Where the provider has none of these, it is not asked.
+func TestTheClientIsAskedAboutForTheServersTokens(t *testing.T) {
+	for name, c := range map[string]struct {
+		algorithm, tokenType string
+		want                 Outcome
+	}{
+		"bound":        {"ES256", "DPoP", Passed},
+		"not bound":    {"ES256", "Bearer", Failed},
+		"without DPoP": {"RS256", "Bearer", Skipped},
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv := httptest.NewServer(nil)
+			defer srv.Close()
+			asked := 0
+			srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				switch r.URL.Path {
+				case "/mcp":
+					w.Header().Set("WWW-Authenticate", "DPoP")
+					w.WriteHeader(http.StatusUnauthorized)
+				case "/.well-known/oauth-authorization-server":
+					_, _ = io.WriteString(w, `{"issuer":"`+srv.URL+`","authorization_endpoint":"`+srv.URL+`/a","token_endpoint":"`+srv.URL+`/t","response_types_supported":["code"],"code_challenge_methods_supported":["S256"],"dpop_signing_alg_values_supported":["`+c.algorithm+`"]}`)
+				case "/t":
+					if asked++; r.Header.Get("DPoP") == "" {
+						w.WriteHeader(http.StatusBadRequest)
+						_, _ = io.WriteString(w, `{"error":"invalid_dpop_proof"}`)
+						return
+					}
+					_, _ = io.WriteString(w, `{"access_token":"t","token_type":"`+c.tokenType+`"}`)
+				default:
+					w.WriteHeader(http.StatusNotFound)
+				}
+			})
+			server, err := url.Parse(srv.URL + "/mcp")
+			if err != nil {
+				t.Fatal(err)
+			}
+			st, err := store.Open(store.Options{Kind: store.KindMemory})
+			if err != nil {
+				t.Fatal(err)
+			}
+			settings := account.Settings{Grant: oauth.GrantClientCredentials, ClientID: "app"}
+			kept := Kept{
+				Store: st, Settings: settings, Command: func(string, store.Entry, ...string) string { return "mcp-login" },
+				Open: func(context.Context, *command.Set) (*account.Account, error) {
+					return account.Open(account.Config{
+						Choice: account.Choice{Server: server, Key: settings.Key(server), Settings: settings}, Purpose: account.ForInspect,
+						Identity: grant.Identity{ClientID: "app", ClientSecret: grant.NewSecret("s3cret")},
+						Store:    st, Browser: account.Browser{Command: account.NoBrowser}, Log: slog.New(slog.DiscardHandler), Terminal: terminal.New(terminal.Config{Out: io.Discard, Err: io.Discard}),
+					})
+				},
+			}
+			subject := Subject{
+				Server: server, Settings: settings, Getenv: func(string) string { return "" }, Browser: account.Browser{Command: account.NoBrowser},
+				Load: func(context.Context) (Kept, error) { return kept, nil }, Header: func() (http.Header, error) { return http.Header{}, nil },
+			}
+			for f := range Examine(t.Context(), subject) {
+				if f.Check == "client" && (f.Outcome != c.want || (asked > 0) != (c.want != Skipped)) {
+					t.Errorf("%+v, %d requests", f, asked)
+				}
+			}
+		})
+	}
+}

@@ -119,9 +119,10 @@ func (x *examination) providerMetadata(ctx context.Context) Finding {
 	if resource == nil {
 		resource = &discovery.ResourceMetadata{}
 	}
-	binding, err := discovery.BindingOf(x.challenge, resource, m, false)
-	if err != nil {
-		return failedBy(err, "")
+	x.found = discovery.Result{Resource: resource.Resource, ScopesSupported: resource.ScopesSupported, Server: *m}
+	x.found.Server.CertificateWanted = resource.CertificateBound
+	if x.found.Binding, x.noTokens = discovery.BindingOf(x.challenge, resource, m, false); x.noTokens != nil {
+		return failedBy(x.noTokens, "")
 	}
 	leftOut := ""
 	for _, reason := range m.LeftOut() {
@@ -130,7 +131,7 @@ func (x *examination) providerMetadata(ctx context.Context) Finding {
 	if m.FoundAt != "" {
 		leftOut = ", as the metadata of " + redacted(m.FoundAt) + " calls itself, which was accepted (--accept-issuer)" + leftOut
 	}
-	if binding != discovery.Unbound {
+	if x.found.Binding != discovery.Unbound {
 		leftOut = ", tokens bound to a key (DPoP)" + leftOut
 	}
 	return passed("%s, authorization at %s%s", m.Issuer, redacted(m.AuthorizationEndpoint), leftOut)
