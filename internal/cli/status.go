@@ -88,6 +88,7 @@ type loginRow struct {
 	Pending *pendingRow `json:"pending,omitzero"`
 	// Problem says why the login cannot be read or does not work.
 	Problem string `json:"problem,omitzero"`
+	next    string // what to do about it, "" for a login
 }
 
 type pendingRow struct {
@@ -157,6 +158,9 @@ func (a *app) status(ctx context.Context, o options, raw string, asJSON, offline
 		err := fmt.Errorf("%s: %w", wanted, oauth.ErrLoginRequired)
 		if failure != "" {
 			err = fmt.Errorf("%w; the last sign-in failed: %s", err, failure)
+		}
+		if len(report.Logins) == 1 && report.Logins[0].next != "" {
+			return hint.With(err, report.Logins[0].next)
 		}
 		return hint.With(err, "run: "+oauth.Command("login", said.Key, said.Named, cmp.Or(account.Accepted(said), o.Accepted), o.loginFlags()...))
 	}
@@ -294,10 +298,10 @@ func (a *app) verify(ctx context.Context, entries []store.Entry, settings func(s
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			verdict, problem := doctor.Verify(ctx, func(ctx context.Context) (*account.Account, error) {
+			verdict, problem, next := doctor.Verify(ctx, func(ctx context.Context) (*account.Account, error) {
 				return a.open(ctx, settings(e), e.Key.Server, account.ForInspect)
 			})
-			r.Check, r.Problem = string(verdict), problem
+			r.Check, r.Problem, r.next = string(verdict), problem, next
 			r.NeedsLogin = r.NeedsLogin || verdict == doctor.Refused
 		})
 	}

@@ -315,3 +315,42 @@ func TestTheClientIsAskedAboutForTheServersTokens(t *testing.T) {
 		})
 	}
 }
+
+// A server that takes bearer tokens alone again refuses a login that is bound to a key, which no
+// other login helps: status says what does.
+func TestABoundLoginAtABearerServer(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/t" {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"access_token":"new","token_type":"DPoP"}`)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer srv.Close()
+	server, err := url.Parse(srv.URL + "/mcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(store.Options{Kind: store.KindMemory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := account.Settings{}.Key(server)
+	if err := st.Save(t.Context(), key, oauth.Credential{
+		Server: key.Server, Issuer: srv.URL, TokenEndpoint: srv.URL + "/t", Registration: grant.Registration{ClientID: "app", Issuer: srv.URL},
+		AccessToken: grant.NewSecret("old"), RefreshToken: grant.NewSecret("r"), TokenType: "DPoP", ProofKey: grant.NewProofKey(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	verdict, problem, next := Verify(t.Context(), func(context.Context) (*account.Account, error) {
+		return account.Open(account.Config{
+			Choice: account.Choice{Server: server, Key: key}, Purpose: account.ForInspect, Store: st,
+			Browser: account.Browser{Command: account.NoBrowser}, Log: slog.New(slog.DiscardHandler), Terminal: terminal.New(terminal.Config{Out: io.Discard, Err: io.Discard}),
+		})
+	})
+	if verdict != Refused || !strings.Contains(next, "run: mcp-login logout") {
+		t.Errorf("%s: %s, %q", verdict, problem, next)
+	}
+}

@@ -14,6 +14,7 @@ import (
 
 	"mcp-login/internal/account"
 	"mcp-login/internal/foreign"
+	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/store"
@@ -165,22 +166,25 @@ const verifyTimeout = 15 * time.Second
 
 // Verify proves a kept login with a real request: what the provider once said, or a date
 // in a file, proves nothing. It renews the token and asks nobody. open opens the account;
-// problem is for people, "" where the login works.
-func Verify(ctx context.Context, open func(ctx context.Context) (*account.Account, error)) (v Verdict, problem string) {
+// problem is for people, "" where the login works, and next what to do where a login would not
+// help.
+func Verify(ctx context.Context, open func(ctx context.Context) (*account.Account, error)) (v Verdict, problem, next string) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	acc, err := open(ctx)
 	if err != nil {
-		return notChecked, foreign.Message(err.Error())
+		return notChecked, foreign.Message(err.Error()), ""
 	}
 	defer acc.Close()
 	err = acc.Probe(ctx)
 	var refused interface{ OAuthCode() string }
 	switch {
 	case err == nil:
-		return works, ""
-	case errors.Is(err, oauth.ErrLoginRequired), errors.As(err, &refused) && !errors.Is(err, discovery.ErrUnavailable):
-		return Refused, foreign.Message(err.Error())
+		return works, "", ""
+	case errors.Is(err, oauth.ErrLoginRequired):
+		return Refused, foreign.Message(err.Error()), ""
+	case errors.As(err, &refused) && !errors.Is(err, discovery.ErrUnavailable):
+		return Refused, foreign.Message(err.Error()), hint.Of(err)
 	}
-	return noAnswer, foreign.Message(err.Error())
+	return noAnswer, foreign.Message(err.Error()), ""
 }

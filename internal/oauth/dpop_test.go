@@ -577,7 +577,8 @@ func TestRedirectHasItsOwnProof(t *testing.T) {
 }
 
 // A server that asks for it no longer, and refuses bound tokens, is told apart: the hint names the
-// command that ends the binding, after which a bearer token does.
+// command that ends the binding, after which a bearer token does. Nobody is asked to sign in before,
+// which could not help.
 func TestServerGoesBackToBearer(t *testing.T) {
 	inBubble(nil, func(t *testing.T, b *lab) {
 		d := b.bind("DPoP ")
@@ -592,9 +593,12 @@ func TestServerGoesBackToBearer(t *testing.T) {
 			}
 			return false
 		})
-		_, _, err := b.call(h, "2")
-		if err == nil || !strings.HasSuffix(hint.Of(err), "mcp-login logout "+b.server().String()) {
-			t.Fatalf("%v, hint %q", err, hint.Of(err))
+		for name, more := range map[string]func(*oauth.Config){"a client": nil, "doctor and status": func(c *oauth.Config) { c.Listen = nil }} {
+			_, h := b.client(s, more)
+			_, _, err := b.call(h, "2")
+			if err == nil || !strings.HasSuffix(hint.Of(err), "mcp-login logout "+b.server().String()) || b.tabs.Load() != 1 {
+				t.Fatalf("%s: %v, hint %q, %d tabs", name, err, hint.Of(err), b.tabs.Load())
+			}
 		}
 		if _, err := c.Logout(t.Context(), false); err != nil {
 			t.Fatal(err)

@@ -126,7 +126,7 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 		return nil, c.signInError(a.early)
 	case r.kind == forbidden && a.renewals+a.stepUps >= maxAttempts:
 		return resp, nil
-	case r.kind == unauthorized && (a.renewals == maxRenewals || a.stepUps >= maxAttempts || a.authenticated):
+	case r.kind == unauthorized && (a.renewals == maxRenewals || a.stepUps >= maxAttempts || a.authenticated || a.renewals > 0 && c.wantsBearer(a.cred, r.challenge)):
 		foreign.Discard(resp)
 		return nil, c.refusedAgain(r.challenge)
 	}
@@ -235,6 +235,12 @@ func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 		Op: "sign in to " + c.cfg.Server.Redacted(), Code: grant.ErrorCode(challenge.ErrorCode()),
 		Err: refusedBy(challenge, "the server refused a token that was issued for it a moment ago"), Hint: hint,
 	}
+}
+
+// wantsBearer reports whether a server that has refused the bound token of cred asks for bearer
+// tokens alone: a login leads to another bound one, which changes nothing.
+func (c *Client) wantsBearer(cred *Credential, challenge discovery.Challenge) bool {
+	return c.Proven(cred) && challenge.Scheme != "" && !challenge.DPoP && !challenge.DPoPOnly && !challenge.WantsAuthentication()
 }
 
 // refusedBy is cause with what the server says of it.
