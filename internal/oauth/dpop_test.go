@@ -461,7 +461,7 @@ func TestRefusedProofIsNoLogin(t *testing.T) {
 		refusals = 2
 		_, _, err := b.call(h, "3")
 		var refused *grant.Error
-		if !errors.As(err, &refused) || !strings.Contains(refused.Hint, "clock") || b.tabs.Load() != 1 || b.idp.Stats().Refreshes != 0 {
+		if !errors.As(err, &refused) || !strings.Contains(refused.Hint, "clock") || !strings.Contains(refused.Hint, "login --again") || b.tabs.Load() != 1 || b.idp.Stats().Refreshes != 0 {
 			t.Errorf("%v, %d tabs", err, b.tabs.Load())
 		}
 	})(t)

@@ -34,7 +34,7 @@ var elsewhere = map[string]string{
 	"the server takes only bound tokens; leave out --id-token, and if the login was made with it, first run: mcp-login … (discover)":                                "internal/oauth: TestIDTokenIsNotBound",
 	"ask its operator to support DPoP with ES256, and to publish it in dpop_signing_alg_values_supported…":                                                          "internal/oauth: TestNoCommonAlgorithm",
 	"ask whoever runs the server: no request gets through":                                                                                                          "internal/oauth: TestNonceStorm",
-	"is the clock of this machine right? If it is, ask whoever runs the server":                                                                                     "internal/oauth: TestRefusedProofIsNoLogin",
+	"is the clock of this machine right? If it is, sign in again: mcp-login …; or ask whoever runs the server":                                                      "internal/oauth: TestRefusedProofIsNoLogin",
 	"is the clock of this machine right? The provider refuses the proof that the login has its key (DPoP)":                                                          "internal/oauth/grant: TestProviderRefusesProofs",
 	"…; if it stays so, sign in again: mcp-login … (Refresh)":                                                                                                       "internal/oauth: TestRefusedProofAtRefreshCostsNoLogin",
 	"the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: mcp-login … (refusedAgain)": "internal/oauth: TestServerGoesBackToBearer",
