@@ -58,7 +58,7 @@ func (c *Client) readPlatformToken(ctx context.Context, p discovery.Provider) (g
 	case !claims.For(issuer) && !c.named(p):
 		audience := cmp.Or(foreign.LineOf(strings.Join(claims.Audience, " "), maxAudience), "nobody")
 		return grant.Secret{}, hint.With(fmt.Errorf("%s: the token is for %s, and the server names the provider %s", source, audience, p),
-			"let the platform make it for the audience of exactly this provider; or, if this is the provider that trusts the platform"+issuerFlag(", add: ", issuer))
+			"let the platform make it for the audience of exactly this provider; or, if this provider trusts the platform and may use the token at whom it is for as well"+issuerFlag(", add: ", issuer))
 	case claims.Expiry.IsZero():
 		return grant.Secret{}, hint.With(fmt.Errorf("%s: the token does not say when it ends (RFC 7523, section 3)", source), "let the platform make one that ends")
 	case !claims.Expiry.After(now):

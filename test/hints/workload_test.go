@@ -41,7 +41,7 @@ func ofThePlatform() []row {
 	return []row{
 		{hint: "write it as --assertion file:PATH, env:NAME, 'command:PROGRAM ARGUMENT…', spiffe, gcp or github", lab: distrusts, when: `mcp-login tools --assertion t $URL`, does: good + tools, still: still},
 		{hint: "let it hold the bare token: three parts with dots between them, without the word Bearer and without quotes", lab: distrusts, when: `echo Bearer x.y.z >t; ` + tools, does: good + tools, still: still},
-		{hint: "let the platform make it for the audience of exactly this provider; or, if this is the provider that trusts the platform…", lab: distrusts, when: mint + `mint '{"aud":"x","exp":4102444800}'; ` + tools, does: `mcp-login tools --assertion file:t --issuer $ISSUER $URL`, then: good + tools, still: still},
+		{hint: "let the platform make it for the audience of exactly this provider; or, if this provider trusts the platform and may use the token at whom it is for as well…", lab: distrusts, when: mint + `mint '{"aud":"x","exp":4102444800}'; ` + tools, does: `mcp-login tools --assertion file:t --issuer $ISSUER $URL`, then: good + tools, still: still},
 		{hint: "let the platform make one that ends", lab: distrusts, when: mint + `mint '{"aud":"'$ISSUER'"}'; ` + tools, does: good + tools, still: still},
 		{hint: "look why the platform has not replaced it, and whether the clock of this machine is right", lab: distrusts, when: mint + `mint '{"aud":"'$ISSUER'","exp":1000000000}'; ` + tools, does: good + tools, still: still},
 		{hint: "look whether the clock of this machine is right", lab: distrusts, when: mint + `mint '{"aud":"'$ISSUER'","exp":4102444800,"nbf":4102444799}'; ` + tools, does: good + tools, still: still},
