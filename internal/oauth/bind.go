@@ -35,7 +35,9 @@ func (c *Client) withoutLostKey(cred Credential) Credential {
 		return cred
 	}
 	if _, err := c.grants.Proofs.Key(cred.ProofKey); err != nil {
-		c.log.Warn("the login is bound to a key that is lost; somebody has to sign in again", "error", err)
+		c.lostKey.Do(func() {
+			c.log.Warn("the login is bound to a key that is lost; somebody has to sign in again", "error", err)
+		})
 		cred.AccessToken, cred.RefreshToken, cred.ProofKey, cred.Established = grant.Secret{}, grant.Secret{}, grant.Secret{}, true
 	}
 	return cred

@@ -203,11 +203,11 @@ type Client struct {
 	busy      error // of a provider whose Retry-After is long
 	busyUntil time.Time
 
-	work sync.WaitGroup
+	work    sync.WaitGroup
+	lostKey sync.Once // its warning
 }
 
-// New returns a Client. It does no work: the store is read with the first
-// request.
+// New returns a Client. It does no work: the store is read with the first request.
 func New(cfg Config) *Client {
 	if cfg.LoginTimeout == 0 {
 		cfg.LoginTimeout = DefaultLoginTimeout

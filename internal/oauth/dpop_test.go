@@ -1,11 +1,13 @@
 package oauth_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -497,7 +499,7 @@ func TestRefusedProofAtRefreshCostsNoLogin(t *testing.T) {
 }
 
 // A key that is lost, or another one, which the provider refuses, is a new login, and no
-// reason to take bearer tokens.
+// reason to take bearer tokens. That it is lost is said once.
 func TestLostKeyIsANewLogin(t *testing.T) {
 	for name, key := range map[string]grant.Secret{"lost": {}, "damaged": grant.NewSecret("AAAA"), "another one": grant.NewProofKey()} {
 		t.Run(name, inBubble(nil, func(t *testing.T, b *lab) {
@@ -511,8 +513,12 @@ func TestLostKeyIsANewLogin(t *testing.T) {
 			b.save(s, cred)
 			b.res.revokeSeen()
 			d.strict = false
-			_, other := b.client(s, nil)
+			var log bytes.Buffer
+			_, other := b.client(s, func(c *oauth.Config) { c.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 			b.mustCall(other, "2")
+			if said := strings.Count(log.String(), "bound to a key that is lost"); said != map[string]int{"lost": 1, "damaged": 1}[name] {
+				t.Errorf("said %d times", said)
+			}
 			now := b.stored(s)
 			if !now.Bound() || now.ProofKey.IsZero() || now.ProofKey.Equal(before) || b.tabs.Load() != 2 {
 				t.Errorf("bound: %v, %d tabs", now.Bound(), b.tabs.Load())
