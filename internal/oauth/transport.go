@@ -171,8 +171,8 @@ func (c *Client) SignIn(ctx context.Context, refused *http.Response) error {
 }
 
 // current returns the credential to sign with. A token near its end is refreshed first. When
-// the provider is not available, early says so: the request is sent all the same, and the
-// server decides.
+// the provider is not available, or nothing can be presented to it, early says so: the request
+// is sent all the same, and the server decides.
 func (c *Client) current(ctx context.Context) (cred *Credential, early, err error) {
 	if cred, err = c.load(ctx); err != nil || c.fresh(cred) {
 		return cred, nil, err
@@ -188,7 +188,7 @@ func (c *Client) current(ctx context.Context) (cred *Credential, early, err erro
 		return cred, nil, err
 	}
 	c.log.Debug("early refresh failed", "error", err)
-	if errors.Is(err, discovery.ErrUnavailable) {
+	if errors.Is(err, discovery.ErrUnavailable) || errors.Is(err, grant.ErrNotSent) {
 		early = err
 	}
 	return cred, early, nil

@@ -270,3 +270,29 @@ func TestWorkloadIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A source that fails is asked once for a request, before it: the refusal that follows, and asks
+// for a new token as well, does not ask it again.
+func TestWorkloadSourceFailsOnce(t *testing.T) {
+	for grantType, client := range map[string]string{oauth.GrantJWTBearer: "app", oauth.GrantClientCredentials: "machine"} {
+		s, l := newTrusting(t)
+		kept := l.store("")
+		_, h := l.client(kept, s.workload(grantType, client, nil))
+		l.mustCall(h, "x")
+		key := oauth.Key{Server: l.server().String(), Grant: grantType, ClientID: client}
+		cred, err := kept.Load(t.Context(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cred.Expiry = time.Now().Add(-time.Second)
+		if err := kept.Save(t.Context(), key, cred); err != nil {
+			t.Fatal(err)
+		}
+		l.res.revokeSeen()
+		s.platform.fails, s.platform.reads = errors.New("it hangs"), 0
+		_, again := l.client(kept, s.workload(grantType, client, nil))
+		if _, _, err := l.call(again, "x"); !errors.Is(err, grant.ErrNotSent) || s.platform.reads != 1 {
+			t.Errorf("%s: %d reads, %v", grantType, s.platform.reads, err)
+		}
+	}
+}
