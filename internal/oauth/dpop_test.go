@@ -554,6 +554,36 @@ func TestServerBeginsToAsk(t *testing.T) {
 	})(t)
 }
 
+// What an earlier version has kept of the provider says nothing of DPoP: after an upgrade that is
+// read anew where the server asks for bound tokens, also beside bearer tokens.
+func TestKeptMetadataOfAnEarlierVersion(t *testing.T) {
+	for name, tc := range map[string]struct {
+		challenge string
+		metadata  map[string]any
+	}{
+		"by a challenge": {"DPoP, Bearer ", nil},
+		"by metadata":    {"Bearer ", map[string]any{"dpop_signing_alg_values_supported": []string{"ES256"}}},
+	} {
+		t.Run(name, inBubble(nil, func(t *testing.T, b *lab) {
+			d := b.bind("Bearer ")
+			d.strict = false
+			s := b.store("")
+			_, h := b.client(s, nil)
+			b.mustCall(h, "1")
+			cred := b.stored(s)
+			cred.Metadata.DPoPAlgorithms, cred.RefreshToken = nil, grant.Secret{}
+			b.save(s, cred)
+			b.res.revokeSeen()
+			d.challenge, d.metadata = tc.challenge, tc.metadata
+			_, h = b.client(s, nil)
+			b.mustCall(h, "2")
+			if cred := b.stored(s); !cred.Bound() {
+				t.Error("not bound")
+			}
+		}))
+	}
+}
+
 // A redirect on the server's own origin is followed with a proof for the address that it leads to.
 func TestRedirectHasItsOwnProof(t *testing.T) {
 	inBubble(nil, func(t *testing.T, b *lab) {

@@ -26,7 +26,7 @@ const (
 // which there is no way back.
 func BindingOf(challenge Challenge, resource *ResourceMetadata, server *ServerMetadata, bound bool) (Binding, error) {
 	only := challenge.DPoPOnly || resource.DPoPOnly
-	asked := only || challenge.DPoP || len(resource.DPoPAlgorithms) > 0
+	asked := asksToBind(challenge, resource)
 	taken := (challenge.DPoP || !challenge.DPoPOnly) && (len(resource.DPoPAlgorithms) == 0 || slices.Contains(resource.DPoPAlgorithms, dpop.Algorithm))
 	const takes = dpop.Algorithm + ", and to publish it in dpop_signing_alg_values_supported"
 	switch {
@@ -50,6 +50,11 @@ func BindingOf(challenge Challenge, resource *ResourceMetadata, server *ServerMe
 		Op: "check " + foreign.ShortAddress(server.Issuer), Err: errors.New(cause + ", and the authorization server lists no proofs by " + dpop.Algorithm),
 		Hint: "ask its operator to support DPoP with " + takes + others,
 	}
+}
+
+// asksToBind reports whether the resource asks for bound tokens, perhaps beside others.
+func asksToBind(challenge Challenge, resource *ResourceMetadata) bool {
+	return challenge.DPoP || challenge.DPoPOnly || resource.DPoPOnly || len(resource.DPoPAlgorithms) > 0
 }
 
 // binds reports whether the server binds tokens to keys that this client can have.

@@ -76,7 +76,9 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 	}
 	var failures []error
 	for _, issuer := range issuers {
-		if q.Choice.allowsCached(&q.Cached, issuer) && choose(&q.Cached) == nil {
+		// Earlier versions have kept nothing of what the issuer can bind.
+		unknown := q.Cached.DPoPAlgorithms == nil && asksToBind(q.Challenge, &resource)
+		if !unknown && q.Choice.allowsCached(&q.Cached, issuer) && choose(&q.Cached) == nil {
 			return r, nil
 		}
 		fetchServer := FetchServer
