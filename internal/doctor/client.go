@@ -173,12 +173,14 @@ func byPlatform(i oauth.ClientCheck) Finding {
 func (x *examination) resourceAccepted(context.Context) Finding {
 	r, resource := x.clientCheck.Authorization, x.clientCheck.Resource
 	switch {
-	case x.clientCheck.ClientID == "":
+	case x.clientCheck.ClientID == "" && x.Settings.Grant != oauth.GrantJWTBearer:
 		return skipped("can be asked about when a client is registered")
 	case x.clientCheck.ByDevice && x.clientCheck.Granted == nil:
 		return skipped("the provider judges it when somebody signs in with a code")
 	case x.Settings.Enterprise != "":
 		return skipped("%s judges it", x.Settings.Enterprise)
+	case oauth.WithoutPerson(x.Settings.Grant) && x.clientCheck.Granted == nil:
+		return skipped("the token endpoint judges it")
 	case r.Status == 0, r.ClientRefused(), x.wrongType:
 		return skipped("the client is not accepted")
 	case r.RedirectRefused():

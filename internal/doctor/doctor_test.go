@@ -311,6 +311,9 @@ func TestTheClientIsAskedAboutForTheServersTokens(t *testing.T) {
 				if f.Check == "client" && (f.Outcome != c.want || (asked > 0) != (c.want != Skipped)) {
 					t.Errorf("%+v, %d requests", f, asked)
 				}
+				if f.Check == "resource" && (f.Outcome != Skipped || strings.Contains(f.Detail, "the token endpoint judges it") != (c.want == Passed)) {
+					t.Errorf("%+v", f)
+				}
 			}
 		})
 	}
