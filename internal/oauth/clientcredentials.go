@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -40,7 +39,11 @@ func (l *login) asClient(ctx context.Context) error {
 		return err
 	}
 	if reg.Public() && !byPlatform {
-		return &grant.Error{Op: op, Err: errors.New("the client has neither a secret nor a key"), Hint: "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key"}
+		hint := "add --client-secret-file, MCP_LOGIN_CLIENT_SECRET or --client-key"
+		if l.previous.Registration.IsByAssertion() {
+			hint = "add --client-credentials --assertion SOURCE"
+		}
+		return &grant.Error{Op: op, Err: fmt.Errorf("%w: the client has neither a secret nor a key", grant.ErrNotSent), Hint: hint}
 	}
 	l.prepare(reg)
 	l.next.Attempt = Attempt{}

@@ -45,6 +45,7 @@ func ofThePlatform() []row {
 		{hint: "let the platform make one that ends", lab: distrusts, when: mint + `mint '{"aud":"'$ISSUER'"}'; ` + tools, does: good + tools, still: still},
 		{hint: "look why the platform has not replaced it, and whether the clock of this machine is right", lab: distrusts, when: mint + `mint '{"aud":"'$ISSUER'","exp":1000000000}'; ` + tools, does: good + tools, still: still},
 		{hint: "look whether the clock of this machine is right", lab: distrusts, when: mint + `mint '{"aud":"'$ISSUER'","exp":4102444800,"nbf":4102444799}'; ` + tools, does: good + tools, still: still},
+		{hint: "add --client-credentials --assertion SOURCE", before: `true`, meanwhile: trusts, when: good + `mcp-login tools --client-credentials --client-id a --assertion file:t $URL; mcp-login login --again --client-credentials --client-id a $URL`, does: `mcp-login login --again --client-credentials --client-id a --assertion file:t $URL`},
 		{hint: "look at what the provider trusts: the issuer, the subject and the audience of the token", lab: distrusts, when: good + `mcp-login doctor --assertion file:t $URL`, mend: trusts, does: `mcp-login doctor --assertion file:t $URL`, then: tools},
 	}
 }

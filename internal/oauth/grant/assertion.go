@@ -54,3 +54,6 @@ func (r Registration) ByAssertion() Registration {
 	r.AuthMethod, r.ClientSecret = authAssertion, Secret{}
 	return r
 }
+
+// IsByAssertion reports whether r is of [Registration.ByAssertion].
+func (r Registration) IsByAssertion() bool { return r.AuthMethod == authAssertion }
