@@ -14,7 +14,10 @@ import (
 // client that it was given with.
 func (o options) forThisServer(e store.Entry) options {
 	if e.Key.ClientID != o.ClientID {
-		o.clientSecretFile, o.clientKey, o.clientInfo, o.assertion = "", "", "", ""
+		o.clientSecretFile, o.clientKey, o.clientInfo = "", "", ""
+		if o.ClientID != "" {
+			o.assertion = ""
+		}
 	}
 	if e.Key.Enterprise != o.Enterprise || e.Key.EnterpriseClientID != o.EnterpriseClientID {
 		o.enterpriseSecretFile, o.idTokenFile = "", ""

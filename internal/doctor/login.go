@@ -17,6 +17,7 @@ import (
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
+	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
 	"mcp-login/internal/terminal"
 )
@@ -181,6 +182,8 @@ func Verify(ctx context.Context, open func(ctx context.Context) (*account.Accoun
 	switch {
 	case err == nil:
 		return works, "", ""
+	case oauth.WithoutPerson(acc.Key.Grant) && errors.Is(err, grant.ErrNotSent): // with what it was signed in with, it may work
+		return notChecked, foreign.Message(err.Error()), hint.Of(err)
 	case errors.Is(err, oauth.ErrLoginRequired):
 		return Refused, foreign.Message(err.Error()), ""
 	case errors.As(err, &refused) && !errors.Is(err, discovery.ErrUnavailable):

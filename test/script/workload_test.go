@@ -31,7 +31,7 @@ import (
 // the last lab trust it (RFC 7523): $URL has a token for the platform's, as the grant or in the
 // place of a client's secret. Each is taken once, and replaced in FILE when it was taken. The
 // SPIFFE Workload API at $AGENT has that of FILE, for the provider alone. With "platform FILE
-// ended" the first access token has ended before its time. "platform FILE CLAIM VALUE" writes a
+// ended" the first access token has ended before its time, with "over" each one. "platform FILE CLAIM VALUE" writes a
 // token of another platform, which is not trusted, with such a claim.
 func platform(ts *testscript.TestScript, _ bool, args []string) {
 	idp := *ts.Value(providerOf).(**devidp.Server)
@@ -60,6 +60,7 @@ func platform(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) > 1 {
 		life = -time.Minute
 	}
+	always := len(args) > 1 && args[1] == "over"
 	answer := func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -75,7 +76,9 @@ func platform(ts *testscript.TestScript, _ bool, args []string) {
 		seen[jti] = true
 		token, err := idp.IssueToken(devidp.TokenRequest{ClientID: r.PostFormValue("client_id"), Resource: r.PostFormValue("resource"), Scopes: []string{"openid", "profile", "email"}, TTL: life})
 		if err == nil {
-			life = time.Hour
+			if !always {
+				life = time.Hour
+			}
 			err = json.NewEncoder(w).Encode(map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": 3600})
 		}
 		if err == nil {
