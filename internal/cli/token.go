@@ -17,7 +17,7 @@ func newToken(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "token URL",
 		Short:   "Print a valid access token, renewing it if need be",
-		Long:    "token prints the access token of a kept login, renewing it first when it is near its end,\nor the one that --token-command prints.\nIt never opens a browser: exit code 4 says that a sign-in is needed.",
+		Long:    "token prints the access token of a kept login, renewing it first when it is near its end,\nor the one that --token-command prints.\nIt never opens a browser: exit code 4 says that a sign-in is needed.\nA token that is bound to the key of its login (DPoP) is of no use to another program:\nit is printed with --json alone; without, the exit code is 1.",
 		Example: "  $ curl -H \"$(mcp-login token --header-line https://example.com/mcp)\" \\\n      https://example.com/mcp",
 		Args:    a.serverArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
