@@ -46,5 +46,5 @@
 // it together (client.go), [Client.Logout] ends a login (revoke.go), and
 // [Client.CheckClient] is for doctor (clientcheck.go). The package opens no browser,
 // touches no keyring and prints nothing: the redirect listener and the store are handed
-// in as [Redirect] and [Store].
+// in as [Redirect] (redirect.go) and [Store] (store.go).
 package oauth
