@@ -161,13 +161,13 @@ func TestNonces(t *testing.T) {
 		a.wantError(400, "use_dpop_nonce")
 		send("made up").wantError(400, "use_dpop_nonce")
 		nonce := a.header.Get(dpop.NonceHeader)
-		time.Sleep(2 * time.Minute)
+		<-time.After(2 * time.Minute)
 		form = spending(r.code())
 		if a := send(nonce); a.status != 200 || a.header.Get(dpop.NonceHeader) == nonce || a.header.Get(dpop.NonceHeader) == "" {
 			t.Errorf("status %d, the next nonce %q", a.status, a.header.Get(dpop.NonceHeader))
 		}
 		form = spending(r.code())
-		time.Sleep(4 * time.Minute)
+		<-time.After(4 * time.Minute)
 		send(nonce).wantError(400, "use_dpop_nonce")
 		r.idp.SetFaults(devidp.Faults{NonceStorm: true})
 		send("").wantError(400, "use_dpop_nonce")
@@ -182,7 +182,7 @@ func TestNonces(t *testing.T) {
 		}
 		r.idp.SetFaults(devidp.Faults{})
 		old := r.proof(key, http.MethodPost, "/token", "", "")
-		time.Sleep(5*time.Minute + time.Second)
+		<-time.After(5*time.Minute + time.Second)
 		form = spending(r.code())
 		r.post(r.idp.Issuer()+"/token", form, dpop.ProofHeader, old).wantError(400, "use_dpop_nonce")
 	})
@@ -207,9 +207,9 @@ func TestAProofIsRememberedToItsEnd(t *testing.T) {
 		if a := send(); a.status != 200 {
 			t.Fatalf("status %d", a.status)
 		}
-		time.Sleep(9 * time.Minute)
+		<-time.After(9 * time.Minute)
 		send().wantError(400, "invalid_dpop_proof")
-		time.Sleep(time.Minute + time.Second)
+		<-time.After(time.Minute + time.Second)
 		send().wantError(400, "use_dpop_nonce")
 	})
 }

@@ -87,11 +87,11 @@ func TestPushedRequestEnds(t *testing.T) {
 			t.Errorf("one that was not pushed: error %q", got.Get("error"))
 		}
 		q, late := r.pushed(), r.pushed()
-		time.Sleep(5 * time.Second)
+		<-time.After(5 * time.Second)
 		if got := r.signIn(q, "alice"); got.Get("code") == "" {
 			t.Errorf("in its last moment: error %q", got.Get("error"))
 		}
-		time.Sleep(time.Nanosecond)
+		<-time.After(time.Nanosecond)
 		r.authorize(late).wantError(400, "invalid_request_uri")
 	})
 }

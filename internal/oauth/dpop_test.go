@@ -375,7 +375,7 @@ func TestNoncesAreOfEachServer(t *testing.T) {
 			t.Errorf("%d requests with a nonce that is known, and a token that has ended", sent)
 		}
 		b.res.revokeSeen()
-		time.Sleep(5 * time.Minute) // of the bubble: the nonce of the provider has ended
+		<-time.After(5 * time.Minute) // of the bubble: the nonce of the provider has ended
 		d.nonce = "next-of-the-server"
 		tokens := d.tokens
 		b.mustCall(h, "4")

@@ -285,7 +285,7 @@ func TestEnterpriseRenewsSilently(t *testing.T) {
 	inCompanyBubble(func(t *testing.T, c company) {
 		_, _, h := c.through(c.store(""), nil)
 		c.mustCall(h, "1")
-		time.Sleep(2 * time.Hour) // the ID token and the access token are good for one
+		<-time.After(2 * time.Hour) // the ID token and the access token are good for one
 		c.mustCall(h, "2")
 		exchanges, _ := c.seen()
 		if len(exchanges) != 2 || exchanges[0].Get("subject_token") == exchanges[1].Get("subject_token") || c.tabs.Load() != 1 {
@@ -371,7 +371,7 @@ func TestEnterpriseRefusesAnotherPerson(t *testing.T) {
 			_, login, h := c.through(s, nil)
 			c.mustCall(h, "1")
 			_, presented := c.seen()
-			time.Sleep(10 * time.Minute)
+			<-time.After(10 * time.Minute)
 			c.locked(func() {
 				c.refuse = []string{"invalid_grant"} // the old ID token: another one is got
 				c.renewed = func(answer map[string]any) { answer["id_token"] = swapped(t, answer["id_token"].(string), swap) }
@@ -400,7 +400,7 @@ func TestEnterpriseIDTokenIsOver(t *testing.T) {
 			_, _, h := c.through(c.store(""), nil)
 			c.mustCall(h, "1")
 			c.res.revokeSeen()
-			time.Sleep(10 * time.Minute)
+			<-time.After(10 * time.Minute)
 			c.locked(func() { c.refuse = []string{code} })
 			c.mustCall(h, "2")
 			c.res.revokeSeen()

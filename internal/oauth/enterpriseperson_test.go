@@ -98,7 +98,7 @@ func TestEnterpriseRefreshWithoutIDToken(t *testing.T) {
 				answer["id_token"] = swapped(t, answer["id_token"].(string), jwt.MapClaims{"sub": "mallory"})
 			}
 		})
-		time.Sleep(2 * time.Hour)
+		<-time.After(2 * time.Hour)
 		c.mustCall(h, "2")
 		exchanges, _ := c.seen()
 		if subjects := subjectsOf(t, exchanges); !slices.Equal(subjects, []string{alice, alice}) || refreshes != 1 || c.tabs.Load() != 2 {

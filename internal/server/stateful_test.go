@@ -166,7 +166,7 @@ func TestSessionsInMemoryAreBoundedAndEnd(t *testing.T) {
 		for _, owner := range []string{"a", "b", "c"} {
 			_, _ = m.Begin(t.Context(), owner, "id", 1, time.Second)
 		}
-		time.Sleep(sweepPause)
+		<-time.After(sweepPause)
 		_, _ = m.Begin(t.Context(), "d", "id", 1, time.Second)
 		if len(m.owners) != 1 {
 			t.Errorf("%d owners are kept", len(m.owners))
