@@ -46,7 +46,7 @@ func Parse(value string, env Environment) (grant.TokenSource, error) {
 			b, err := env.ReadFile(rest)
 			return string(b), err
 		}}, nil
-	case kind == "env" && rest != "":
+	case kind == "env" && rest != "" && !strings.Contains(rest, "."): // which no name has, and each JWT
 		return source{"the variable of " + Flag, func(context.Context, string) (string, error) { return env.Getenv(rest), nil }}, nil
 	case kind == "command":
 		return parseCommand(rest, env)

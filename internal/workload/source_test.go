@@ -45,7 +45,7 @@ func TestSourcesAreReadAnew(t *testing.T) {
 
 // What names no source is an error that shows nothing of it and says how to write one.
 func TestParse(t *testing.T) {
-	for _, value := range []string{"eyJzM2NyZXQ.e30.x", "s3cret", "file:", "env:", "command:", "command:a | s3cret", "spiffe:s3cret", "gcp:s3cret", "github:", "azure", "FILE:s3cret", ":"} {
+	for _, value := range []string{"eyJzM2NyZXQ.e30.x", "s3cret", "file:", "env:", "env:eyJ.s3cret.x", "command:", "command:a | s3cret", "spiffe:s3cret", "gcp:s3cret", "github:", "azure", "FILE:s3cret", ":"} {
 		_, err := Parse(value, environment(nil))
 		if err == nil || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "eyJ") || hint.Of(err) == "" && !strings.HasPrefix(value, "command") {
 			t.Errorf("%s: %v", value, err)
@@ -56,7 +56,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%s: %v", value, err)
 		}
 	}
-	for value, want := range map[string]string{"file:x": "file:x", "spiffe": "spiffe", "command:vault read s3cret": "command:vault ARGUMENTS", "command:": Unsaid, "command:op s3cret | head": Unsaid, "eyJ.e30.x": Unsaid, "": Unsaid} {
+	for value, want := range map[string]string{"file:x": "file:x", "spiffe": "spiffe", "command:vault read s3cret": "command:vault ARGUMENTS", "command:": Unsaid, "command:op s3cret | head": Unsaid, "eyJ.e30.x": Unsaid, "env:eyJ.e30.x": Unsaid, "": Unsaid} {
 		if got := Placeholder(value); got != want {
 			t.Errorf("%s: %s", value, got)
 		}
