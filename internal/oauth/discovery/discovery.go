@@ -76,9 +76,10 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 	}
 	var failures []error
 	for _, issuer := range issuers {
-		// Earlier versions have kept nothing of what the issuer can bind.
+		// Earlier versions have kept nothing of what the issuer can bind: then it is asked.
 		unknown := q.Cached.DPoPAlgorithms == nil && asksToBind(q.Challenge, &resource)
-		if !unknown && q.Choice.allowsCached(&q.Cached, issuer) && choose(&q.Cached) == nil {
+		kept := q.Choice.allowsCached(&q.Cached, issuer)
+		if kept && !unknown && choose(&q.Cached) == nil {
 			return r, nil
 		}
 		fetchServer := FetchServer
@@ -86,6 +87,9 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 			fetchServer = legacyServerMetadata
 		}
 		server, err := fetchServer(ctx, client, issuer, q.Choice)
+		if kept && errors.Is(err, ErrUnavailable) && choose(&q.Cached) == nil {
+			return r, nil
+		}
 		if err == nil {
 			err = choose(server)
 		}
