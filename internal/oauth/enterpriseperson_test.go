@@ -82,6 +82,37 @@ func TestEnterpriseOtherPersonElsewhere(t *testing.T) {
 	}
 }
 
+// A token for the person before that another program has stored is not taken over either, where
+// the server refuses the one in use in a way that may mean something else.
+func TestEnterpriseOtherPersonsTokenInTheStore(t *testing.T) {
+	for _, refusal := range []string{"403", "302"} {
+		t.Run(refusal, inCompanyBubble(func(t *testing.T, c company) {
+			s := c.store("")
+			_, _, bridge := c.through(s, nil)
+			c.mustCall(bridge, "1")
+			c.res.revokeSeen()
+			_, login, other := c.through(s, nil)
+			c.mustCall(other, "2")
+			c.who = "bob"
+			if err := login.LogoutForNewLogin(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := login.SignInAhead(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(10 * time.Minute) // a token that was got a moment ago is not doubted
+			d := newDoubting(c.lab, s, refusal)
+			if status := d.send(bridge, true); status != http.StatusOK {
+				t.Errorf("status %d", status)
+			}
+			exchanges, _ := c.seen()
+			if subjects := subjectsOf(t, exchanges); !slices.Equal(subjects, []string{alice, alice, bob}) || d.strays.Load() != 0 {
+				t.Errorf("exchanged for %v, %d requests of the other host", subjects, d.strays.Load())
+			}
+		}))
+	}
+}
+
 // A refresh without an ID token ends what can be renewed: a later one would have none to be
 // compared with, and could be about anybody.
 func TestEnterpriseRefreshWithoutIDToken(t *testing.T) {

@@ -158,12 +158,12 @@ func (c *Client) doubt(cred *Credential, r refusal) bool {
 // tried says that the refresh was tried a moment ago.
 func (c *Client) withoutAsking(ctx context.Context, cred *Credential, r refusal, tried bool) (newer *Credential, err error) {
 	why := renewal{failed: hashOf(c.Bearer(cred)), quiet: true}
-	stored, err := c.cfg.Store.Load(ctx, c.cfg.Key)
-	if stored = c.withoutLostKey(stored); err == nil && c.serves(&stored, why) {
+	stored, err := c.stored(ctx)
+	if err == nil && c.serves(stored, why) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.cred, c.history = &stored, tokenHistory{got: time.Now(), doubted: c.history.doubted}
-		return &stored, nil
+		c.cred, c.history = stored, tokenHistory{got: time.Now(), doubted: c.history.doubted}
+		return stored, nil
 	}
 	if tried || why.failed == "" || r.kind != unauthorized && !c.doubt(cred, r) {
 		if err == nil && stored.RefreshToken.IsZero() && !c.withoutRefreshToken() {
