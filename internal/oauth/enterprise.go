@@ -90,7 +90,7 @@ func (c *Client) authenticateAtCompany(ctx context.Context, why renewal) error {
 		return nil // whoever gives it may have given another one
 	}
 	person, err := e.Login.latest(ctx)
-	if used, _ := c.InUse(); err != nil || !used.SignedIn.Equal(person.SignedIn) {
+	if used, _ := c.InUse(); err != nil || !person.SignedIn.IsZero() && !used.SignedIn.Equal(person.SignedIn) {
 		return err
 	}
 	said := why.challenge.Params

@@ -210,6 +210,30 @@ func TestEnterpriseStrongerSignInElsewhere(t *testing.T) {
 	})(t)
 }
 
+// Where the login at the company's provider has ended elsewhere, the sign-in that replaces it is at
+// once the one that the server wants.
+func TestEnterpriseStrongerSignInAfterLogoutElsewhere(t *testing.T) {
+	inCompanyBubble(func(t *testing.T, c company) {
+		wanted := false
+		s := &strength{status: http.StatusUnauthorized, challenge: `acr_values="phr"`, enough: func(r url.Values) bool { return !wanted || r.Get("acr_values") == "phr" }}
+		s.stand(c.lab)
+		kept := c.store("")
+		_, _, h := c.through(kept, nil)
+		c.mustCall(h, "1")
+		_, login, _ := c.through(kept, nil)
+		if _, err := login.Logout(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		s.mu.Lock()
+		wanted, s.of = true, map[string]bool{}
+		s.mu.Unlock()
+		c.mustCall(h, "2")
+		if len(s.requests) != 2 {
+			t.Errorf("%d sign-ins", len(s.requests))
+		}
+	})(t)
+}
+
 func notInteractively(cfg *oauth.Config, _ *oauth.Enterprise) { cfg.Interactive = false }
 
 // What helps where the ID token is given is another one, and no sign-in.
