@@ -241,16 +241,37 @@ func TestEnterpriseGivenIDTokenIsOver(t *testing.T) {
 	for _, code := range []string{"invalid_grant", "insufficient_user_authentication"} {
 		c := newCompany(t)
 		c.refuse = []string{code}
-		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"iss": c.issuer(), "sub": "alice", "aud": "app"}).SignedString([]byte("any"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _, h := c.through(c.store(""), func(cfg *oauth.Config, e *oauth.Enterprise) {
-			cfg.Key.ClientID, cfg.Identity.ClientID = "app", "app"
-			e.IDToken = func() (grant.Secret, error) { return grant.NewSecret(token), nil }
-		})
+		_, _, h := c.through(c.store(""), c.given)
 		if _, _, err := c.call(h, "x"); hint.Of(err) != "replace the file with a newer ID token: it is read anew for each exchange" || c.tabs.Load() != 0 {
 			t.Errorf("%v; %s", err, hint.Of(err))
 		}
 	}
+}
+
+// given puts an ID token in the place of the person.
+func (c company) given(cfg *oauth.Config, e *oauth.Enterprise) {
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"iss": c.issuer(), "sub": "alice", "aud": "app"}).SignedString([]byte("any"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	cfg.Key.ClientID, cfg.Identity.ClientID = "app", "app"
+	e.IDToken = func() (grant.Secret, error) { return grant.NewSecret(token), nil }
+}
+
+// A server that wants another sign-in gets one more exchange for each request, of whatever ID token
+// is given by then.
+func TestEnterpriseStrongerSignInOfGivenIDToken(t *testing.T) {
+	inCompanyBubble(func(t *testing.T, c company) {
+		s := &strength{status: http.StatusUnauthorized, challenge: `acr_values="phr"`, enough: func(url.Values) bool { return false }, requests: []url.Values{nil}}
+		s.stand(c.lab)
+		_, _, h := c.through(c.store(""), c.given)
+		for n := range 2 {
+			if _, _, err := c.call(h, "x"); !strings.Contains(hint.Of(err), "replace the file with a newer ID token") {
+				t.Errorf("%v; %s", err, hint.Of(err))
+			}
+			if exchanges, _ := c.seen(); len(exchanges) != n+2 || c.tabs.Load() != 0 { // the first request had no token
+				t.Errorf("%d exchanges after %d requests, %d tabs", len(exchanges), n+1, c.tabs.Load())
+			}
+		}
+	})(t)
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"mcp-login/internal/devidp"
 	"mcp-login/internal/hint"
 	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
@@ -104,6 +105,29 @@ func TestAuthenticationThatNobodyGives(t *testing.T) {
 			}
 			if len(s.requests) != 2 {
 				t.Errorf("%d sign-ins", len(s.requests))
+			}
+		}
+	})(t)
+}
+
+// Where nobody signs in, another token is tried, once for each request.
+func TestAuthenticationWhereNobodySignsIn(t *testing.T) {
+	machine := devidp.Client{ID: "machine", Secret: "s3cret", AuthMethod: "client_secret_basic", GrantTypes: []string{"client_credentials"}}
+	inBubble(func(c *devidp.Config) { c.Clients = []devidp.Client{machine} }, func(t *testing.T, b *lab) {
+		s := &strength{status: http.StatusUnauthorized, challenge: `acr_values="phr"`, enough: func(url.Values) bool { return false }, requests: []url.Values{nil}}
+		s.stand(b)
+		_, h := b.client(b.store(""), func(c *oauth.Config) {
+			c.Listen, c.Key.Grant, c.Key.ClientID = nil, oauth.GrantClientCredentials, machine.ID
+			c.Identity = grant.Identity{ClientID: machine.ID, ClientSecret: grant.NewSecret(machine.Secret)}
+		})
+		for n := range 2 {
+			_, _, err := b.call(h, "1")
+			var refused *grant.Error
+			if !errors.As(err, &refused) || refused.Code != "insufficient_user_authentication" {
+				t.Error(err)
+			}
+			if got := b.idp.Stats().TokenRequests["client_credentials"]; got != n+2 { // the first request had no token
+				t.Errorf("%d tokens after %d requests", got, n+1)
 			}
 		}
 	})(t)

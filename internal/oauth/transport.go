@@ -148,8 +148,10 @@ func (a *attempts) renew(r refusal) (err error) {
 	if a.cred, err = c.renew(a.req.Context(), why); err != nil {
 		return c.signInError(c.notRenewed(why, err))
 	}
-	// What another process has refreshed meanwhile is of no other sign-in.
-	a.authenticated = wanted && a.cred.Login() != before
+	// What another process has refreshed meanwhile is of no other sign-in. Where nobody signs
+	// in, there is none: another token is tried, once.
+	nobody := WithoutPerson(c.cfg.Key.Grant) || c.cfg.Enterprise != nil && c.cfg.Enterprise.IDToken != nil
+	a.authenticated = wanted && (nobody || a.cred.Login() != before)
 	return nil
 }
 
