@@ -1,8 +1,10 @@
 package oauth_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -114,28 +116,49 @@ func TestEnterpriseOtherPersonsTokenInTheStore(t *testing.T) {
 }
 
 // A refresh without an ID token ends what can be renewed: a later one would have none to be
-// compared with, and could be about anybody.
+// compared with, and could be about anybody. A refresh token that is dropped for that, or because
+// of another person, is revoked; a provider that does not answer to that keeps nobody from signing in.
 func TestEnterpriseRefreshWithoutIDToken(t *testing.T) {
-	inCompanyBubble(func(t *testing.T, c company) {
-		_, _, h := c.through(c.store(""), nil)
-		c.mustCall(h, "1")
-		refreshes := 0
-		c.locked(func() {
+	for name, tc := range map[string]struct{ otherPerson, hangs bool }{"revoked": {}, "no answer": {hangs: true}, "another person": {otherPerson: true}} {
+		t.Run(name, inCompanyBubble(func(t *testing.T, c company) {
+			_, _, h := c.through(c.store(""), nil)
+			c.mustCall(h, "1")
+			var dropped, revoked []any
 			c.renewed = func(answer map[string]any) {
-				if refreshes++; refreshes == 1 {
-					delete(answer, "id_token")
+				dropped = append(dropped, answer["refresh_token"])
+				if tc.otherPerson {
+					answer["id_token"] = swapped(t, answer["id_token"].(string), jwt.MapClaims{"sub": "mallory"})
 					return
 				}
-				answer["id_token"] = swapped(t, answer["id_token"].(string), jwt.MapClaims{"sub": "mallory"})
+				delete(answer, "id_token")
 			}
-		})
-		<-time.After(2 * time.Hour)
-		c.mustCall(h, "2")
-		exchanges, _ := c.seen()
-		if subjects := subjectsOf(t, exchanges); !slices.Equal(subjects, []string{alice, alice}) || refreshes != 1 || c.tabs.Load() != 2 {
-			t.Errorf("exchanged for %v, %d refreshes, %d tabs", subjects, refreshes, c.tabs.Load())
-		}
-	})(t)
+			c.wire.before(bubbleProvider, func(_ http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != "/oidc/token/revocation" {
+					return false
+				}
+				body, _ := io.ReadAll(r.Body)
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				if form, _ := url.ParseQuery(string(body)); form.Get("token_type_hint") == "refresh_token" {
+					c.locked(func() { revoked = append(revoked, form.Get("token")) })
+				}
+				if tc.hangs {
+					<-r.Context().Done()
+				}
+				return tc.hangs
+			})
+			<-time.After(2 * time.Hour)
+			c.mustCall(h, "2")
+			c.locked(func() {
+				if len(dropped) != 1 || dropped[0] == nil || !slices.Equal(revoked, dropped) {
+					t.Errorf("%d refresh tokens were dropped, %d revoked", len(dropped), len(revoked))
+				}
+			})
+			exchanges, _ := c.seen()
+			if subjects := subjectsOf(t, exchanges); !slices.Equal(subjects, []string{alice, alice}) || len(dropped) != 1 || c.tabs.Load() != 2 {
+				t.Errorf("exchanged for %v, %d refreshes, %d tabs", subjects, len(dropped), c.tabs.Load())
+			}
+		}))
+	}
 }
 
 // unwritable keeps nothing.

@@ -350,17 +350,16 @@ func (c *Client) refresh(ctx context.Context, cred *Credential) (*Credential, er
 	if lost := (*grant.LostAnswerError)(nil); errors.As(err, &lost) {
 		renewed.Unanswered = time.Now()
 	}
-	if err == nil {
-		err = c.samePerson(cred, token)
+	if err != nil {
+		return &renewed, err
 	}
-	if err == nil {
-		renewed.apply(token, t, time.Now())
-		if c.isCompany() {
-			renewed.IDToken = token.IDToken
-			if token.IDToken.IsZero() { // only a person gets another: a later one had none to be compared with
-				renewed.RefreshToken = grant.Secret{}
-			}
-		}
+	renewed.apply(token, t, time.Now())
+	if c.isCompany() {
+		renewed.IDToken = token.IDToken
+	}
+	err = c.samePerson(cred, token)
+	if err != nil || c.isCompany() && token.IDToken.IsZero() { // only a person gets another: a later one had none to be compared with
+		c.giveUp(ctx, &renewed)
 	}
 	return &renewed, err
 }

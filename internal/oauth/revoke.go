@@ -110,6 +110,20 @@ func (c *Client) logout(ctx context.Context, unregister bool, end func(*Credenti
 	return result, revoked, err
 }
 
+// giveUpTimeout bounds giveUp: the lock of the account is held meanwhile.
+const giveUpTimeout = 10 * time.Second
+
+// giveUp drops the refresh token of cred, which is not to be used any more although it works.
+// It is revoked at once if the provider can be asked: a later Logout does not have it.
+func (c *Client) giveUp(ctx context.Context, cred *Credential) {
+	ctx, cancel := context.WithTimeout(ctx, giveUpTimeout)
+	defer cancel()
+	if _, err := c.revoke(ctx, cred); err != nil {
+		c.log.Debug("the tokens of a login that is given up are not revoked", "error", err)
+	}
+	cred.RefreshToken = grant.Secret{}
+}
+
 // revoke tells the issuer that the tokens are no longer used (RFC 7009). The
 // refresh token goes first: it ends the whole grant at most providers.
 func (c *Client) revoke(ctx context.Context, cred *Credential) (left LogoutResult, err error) {
