@@ -79,7 +79,7 @@ func (r *Redis) publish(ctx context.Context, replica, data string) error {
 	for deadline := time.Now().Add(reconnectPatience); ; {
 		listeners, err := r.client.Publish(ctx, r.channel(replica), data).Result()
 		if err != nil {
-			r.record(err)
+			r.failed(err)
 			return err
 		}
 		if listeners > 0 {
@@ -225,7 +225,7 @@ func (r *Redis) sendBroadcasts() {
 		case message := <-r.broadcasts:
 			err := r.client.Publish(r.life, r.all(), encode(broadcast, "-", r.self, message)).Err()
 			if err != nil && r.life.Err() == nil {
-				r.record(err)
+				r.failed(err)
 			}
 		case <-r.life.Done():
 			return

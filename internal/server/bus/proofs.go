@@ -38,7 +38,7 @@ func (r *Redis) Remember(ctx context.Context, what [sha256.Size]byte, until time
 	n, err := rememberScript.Run(bounded, r.client, []string{key}, rand.Text(), max(1, time.Until(until).Milliseconds())).Int()
 	if err != nil {
 		if ctx.Err() == nil { // it is not the client that has left
-			r.record(err)
+			r.failed(err)
 		}
 		return false, fmt.Errorf("remember for all replicas: %w", err)
 	}

@@ -62,7 +62,8 @@ type Redis struct {
 	onRequest   atomic.Pointer[func(context.Context, []byte) []byte]
 	onBroadcast atomic.Pointer[func([]byte)]
 	slots       chan struct{}
-	broadcasts  chan []byte // to be sent to all
+	broadcasts  chan []byte   // to be sent to all
+	wake        chan struct{} // has one when the heartbeat should not wait
 
 	mu               sync.Mutex
 	waiting          map[string]chan []byte // by number of the request
@@ -104,7 +105,7 @@ func Dial(address, resource string, log *slog.Logger) (*Redis, error) {
 	logging.Disable() // it writes to standard error on its own; what matters is logged here
 	r := &Redis{
 		client: redis.NewClient(o), space: space(resource), self: strings.ToLower(rand.Text()[:16]), log: log,
-		left: make(chan struct{}), slots: make(chan struct{}, maxRequests), broadcasts: make(chan []byte, maxBroadcasts), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
+		left: make(chan struct{}), slots: make(chan struct{}, maxRequests), broadcasts: make(chan []byte, maxBroadcasts), wake: make(chan struct{}, 1), waiting: make(map[string]chan []byte), seen: make(map[string]bool),
 		err: errors.New("not connected yet"), troubled: time.Now(), patience: time.Now().Add(startPatience),
 	}
 	r.life, r.end = context.WithCancel(context.Background())
@@ -183,9 +184,18 @@ func (r *Redis) heartbeat() {
 		}
 		select {
 		case <-pause:
+		case <-r.wake:
 		case <-r.life.Done():
 			return
 		}
+	}
+}
+
+// failed keeps that a command was not answered. A refusal by Redis is an answer, and may be about that
+// command alone: the heartbeat finds out what else does not work.
+func (r *Redis) failed(err error) {
+	if !errors.As(err, new(redis.Error)) {
+		r.record(err)
 	}
 }
 
@@ -204,6 +214,10 @@ func (r *Redis) record(err error) {
 		r.patience = time.Time{}
 		if err != nil {
 			r.log.Warn("the bus is down", slog.Any("error", err))
+			select {
+			case r.wake <- struct{}{}: // it may have been one packet
+			default:
+			}
 		} else {
 			r.log.Info("the bus is up", slog.String("replica", r.self))
 		}
