@@ -50,6 +50,9 @@ func (o *options) parseDPoP(wrong func(string, error)) {
 	if o.logto.tenant != "" && d.use == dpopRequire {
 		wrong("leave out --dpop: Logto binds no token to a key", errors.New("dpop: with require nobody who signs in at Logto could call"))
 	}
+	if d.secretFile != "" && o.busURL == "" {
+		wrong("give --bus as well, or leave it out", errors.New("dpop-secret-file: without a bus a replica takes no nonces but its own"))
+	}
 	secret, err := sharedSecret("dpop-secret-file", d.secretFile)
 	wrong("make one, which whoami-server may read: openssl rand -base64 48 > dpop-secret", err)
 	if u := o.config.Upstream; d.secretFile == "" && u != nil {

@@ -104,7 +104,7 @@ func TestDPoPOptions(t *testing.T) {
 		"off":     {nil, 401, 200, "", ""},
 		"accept":  {[]string{"--dpop", "accept"}, 200, 200, `"dpop_signing_alg_values_supported":["ES256","EdDSA"]`, `algs="ES256 EdDSA"`},
 		"require": {[]string{"--config", write(t, "dpop: require\n")}, 200, 401, `"dpop_bound_access_tokens_required":true`, `DPoP resource_metadata=`},
-		"nonces":  {[]string{"--dpop=accept", "--dpop-nonce", "--dpop-secret-file", write(t, strings.Repeat("s", 32))}, 200, 200, `"dpop_signing_alg_values_supported"`, "algs="},
+		"nonces":  {[]string{"--dpop=accept", "--dpop-nonce"}, 200, 200, `"dpop_signing_alg_values_supported"`, "algs="},
 	} {
 		options := append([]string{"--issuer", i.URL, "--resource", resource}, tt.args...)
 		address := starts(t, options...)

@@ -98,7 +98,7 @@ func ofWhoami() (all []row) {
 		{"make one, which whoami-server may read: openssl rand -base64 48 > gateway-secret", upstream + "--gateway-secret-file secret", upstream + "--gateway-secret-file gateway-secret"},
 		{"write off, accept or require", "--dpop on", "--dpop accept"},
 		{"give --dpop accept or --dpop require, or leave it out", "--dpop-nonce", "--dpop accept --dpop-nonce"},
-		{"make one, which whoami-server may read: openssl rand -base64 48 > dpop-secret", "--dpop accept --dpop-secret-file secret", "--dpop accept --dpop-secret-file dpop-secret"},
+		{"make one, which whoami-server may read: openssl rand -base64 48 > dpop-secret", "--dpop accept --bus redis://127.0.0.1:9 --dpop-secret-file secret", "--dpop accept --bus redis://127.0.0.1:9 --dpop-secret-file dpop-secret"},
 		{"leave it out, or leave out --upstream", upstream + "--stateful", upstream},
 		{"run one process for each", upstream + "--resource 'https://a.example/mcp https://b.example/a/mcp'", upstream + "--resource https://a.example/mcp"},
 		{"write NAME=CLAIM, e.g. X-Forwarded-Email=email", upstream + "--identity-header X-Forwarded-Email", upstream + "--identity-header X-Forwarded-Email=email"},
@@ -128,7 +128,11 @@ func ofWhoami() (all []row) {
 		},
 		row{
 			hint: "give all replicas the same --dpop-secret-file", when: start + "--dpop accept --bus redis://127.0.0.1:9",
-			does: start + "--dpop accept", then: "openssl rand -base64 48 > dpop-secret; " + start + "--dpop accept --dpop-secret-file dpop-secret",
+			does: start + "--dpop accept", then: "openssl rand -base64 48 > dpop-secret; " + start + "--dpop accept --bus redis://127.0.0.1:9 --dpop-secret-file dpop-secret",
+		},
+		row{
+			hint: "give --bus as well, or leave it out", before: "openssl rand -base64 48 > dpop-secret", when: start + "--dpop accept --dpop-secret-file dpop-secret",
+			does: start + "--dpop accept --bus redis://127.0.0.1:9 --dpop-secret-file dpop-secret", then: start + "--dpop accept",
 		},
 		row{hint: "see whoami-server.socket in deploy/systemd", when: `LISTEN_PID=$$ LISTEN_FDS=9 exec whoami-server --issuer $ISSUER`, does: "SOCKET=1; export SOCKET; " + start},
 		row{hint: "give the provider's issuer, e.g. --issuer https://TENANT.logto.app/oidc, or try --dev", when: `$UP --listen 127.0.0.1:0`, does: start, then: dev},
