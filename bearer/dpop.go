@@ -182,6 +182,9 @@ func (p *proofs) remember(ctx context.Context, shown shownProof) error {
 				status: http.StatusServiceUnavailable, code: "temporarily_unavailable", cause: fmt.Errorf("remember a DPoP proof: %w", err),
 				text: "It cannot be told whether the DPoP proof was used before. Try again.",
 			}
+			if ctx.Err() != nil { // the client has left, which is nothing to tell of
+				return err
+			}
 		}
 	}
 	if err == nil && !first {
@@ -218,8 +221,11 @@ func (p *Resource) RenewNonce(h http.Header, r *http.Request) {
 	if p.proofs == nil {
 		return
 	}
-	newest := p.proofs.nonces.Issue(time.Now())
-	if nonce := dpop.NonceOf(r.Header.Get(dpop.ProofHeader)); nonce != "" && nonce != newest {
+	nonce := dpop.NonceOf(r.Header.Get(dpop.ProofHeader))
+	if nonce == "" {
+		return
+	}
+	if newest := p.proofs.nonces.Issue(time.Now()); nonce != newest {
 		h.Set(dpop.NonceHeader, newest)
 	}
 }

@@ -296,16 +296,18 @@ func TestNonces(t *testing.T) {
 	}
 }
 
-// FuzzVerify: whatever a client sends is judged in bounded time, and only what is signed passes.
+// FuzzVerify: whatever a client sends is judged in bounded time, and only what is signed passes. The nonce of
+// a proof is the same for whoever reads it alone.
 func FuzzVerify(f *testing.F) {
 	key := NewKey()
 	request := Request{Method: "POST", URL: address(f, "https://mcp.example/mcp"), Token: "token"}
 	f.Add(forged(f, key, nil, nil))
+	f.Add(forged(f, key, nil, map[string]any{"nonce": "n"}))
 	f.Add(unsigned(f, key))
 	f.Add("a.b.c")
 	f.Fuzz(func(t *testing.T, proof string) {
 		got, err := Verify(proof, request)
-		if (err == nil) == (got == Proof{}) || len(got.ID) > maxIdentifier {
+		if nonce := NonceOf(proof); (err == nil) == (got == Proof{}) || len(got.ID) > maxIdentifier || err == nil && nonce != got.Nonce {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
