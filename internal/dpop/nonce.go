@@ -11,10 +11,6 @@ import (
 // nonceLife is how long one nonce is issued; it is taken for one more such time.
 const nonceLife = 2 * time.Minute
 
-// NonceLimit is for how long from now a nonce may still be taken: for what must be
-// remembered of a proof with one. It may be of a server whose clock is ahead.
-const NonceLimit = 3 * nonceLife
-
 // Nonces are nonces for proofs (RFC 9449, sections 8 and 9) that nobody has to
 // remember: each is a MAC of the time at which it is issued. Servers with the same secret take
 // each other's. A proof with one was made after it was issued, whatever the client's clock says.
@@ -35,7 +31,8 @@ func (n *Nonces) Issue(now time.Time) string { return n.at(now.UnixNano() / int6
 // may differ by two.
 func (n *Nonces) Taken(nonce string, now time.Time) bool { return !n.Until(nonce, now).IsZero() }
 
-// Until returns when a nonce is not taken any more, at most [NonceLimit] from now; zero if it is not.
+// Until returns when a nonce is not taken any more; zero if it is not. That is at most six minutes from now, for
+// one of a server whose clock is ahead.
 func (n *Nonces) Until(nonce string, now time.Time) time.Time {
 	slot := now.UnixNano() / int64(nonceLife)
 	for _, s := range []int64{slot, slot - 1, slot + 1} {
