@@ -57,8 +57,9 @@ type Config struct {
 	// organization_id. A token that has not is good, and no scope mends it: 403 with a
 	// challenge that names none.
 	RequiredClaims map[string][]string
-	// Admit is asked last about who sent a request that is good in all else, such as for a limit;
-	// its error is that of [Resource.Authenticate]. nil lets all in.
+	// Admit is asked about who sent a request that is good in all else, such as for a limit, before its
+	// proof is remembered. Its error is that of [Resource.Authenticate], whose caller answers it: to
+	// [Resource.Refuse], and so to [Resource.Middleware], it is any other, 500. nil lets all in.
 	Admit func(*http.Request, Identity) error
 	// DPoP takes tokens that are bound to a key, with a proof; nil refuses them.
 	DPoP *DPoP
@@ -96,8 +97,8 @@ type Config struct {
 	// resource's own well-known paths for clients of revision 2025-03-26.
 	RelayIssuerMetadata bool
 	// Share is a resource whose issuers are known already: those that both trust
-	// are visited once for both, and DPoP proofs of both have one room. Its HTTP and Log are used for them. It must not be closed
-	// yet; issuers stay known until the last resource that shares them is.
+	// are visited once for both, and DPoP proofs of both have one room if both have DPoP. Its HTTP and Log
+	// are used for them. It must not be closed yet; issuers stay known until the last resource that shares them is.
 	Share *Resource
 	// HTTP performs requests to the issuers; nil means a client of its own.
 	// Redirects are never followed, whatever it says.
