@@ -88,7 +88,7 @@ func refusesProof(resp *http.Response) (challenge discovery.Challenge, refused b
 }
 
 func (c *Client) proofRefused(challenge discovery.Challenge) error {
-	cause, next := "the server refuses the proof that the login has its key (DPoP)", "is the clock of this machine right? If it is, sign in again: "+c.grants.SignInAgain+"; or ask whoever runs the server"
+	cause, next := "the server refuses the proof that the login has its key (DPoP)", "is the clock of this machine right? If it is, ask whoever runs the server; or, to forget the login with its key before you sign in again, run: "+c.command("logout")
 	if challenge.ErrorCode() == dpop.ErrUseNonce {
 		cause, next = "the server asks for a nonce again and again, or gives none (DPoP)", "ask whoever runs the server: no request gets through"
 	}

@@ -164,7 +164,7 @@ func New(cfg Config) *Client {
 	c := &Client{cfg: cfg, log: log, ctx: ctx, stop: stop, asking: asking, stopAsking: stopAsking, spread: 1 + rand.Float64()/2, bootTime: BootTime, cred: &Credential{}}
 	c.grants = &grant.Client{
 		HTTP: cfg.HTTP, MutualTLS: cfg.MutualTLS, Guard: cfg.Guard, Log: log, Name: cfg.Identity.Name, Key: cfg.Identity.ClientKey, Params: cfg.Key.Params,
-		Assertion: c.platformToken, SignInAgain: c.command("login", "--again"),
+		Assertion: c.platformToken, SignInAgain: c.command("login", "--again"), SignOut: c.command("logout"),
 	}
 	switch {
 	case cfg.Enterprise != nil:

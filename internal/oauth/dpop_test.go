@@ -19,8 +19,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
-
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/dpop"
 	"mcp-login/internal/hint"
@@ -28,6 +26,8 @@ import (
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
+
+	"github.com/golang-jwt/jwt/v5"
 )
 
 // binder stands before the server of a lab, which takes a bound token with a good and fresh
@@ -443,11 +443,12 @@ func TestNonceThatIsNone(t *testing.T) {
 }
 
 // A server that refuses proofs gets another one once, and then the person hears of the clock;
-// nobody is asked to sign in for it.
+// nobody is asked to sign in for it. The command in the hint leads to another key.
 func TestRefusedProofIsNoLogin(t *testing.T) {
 	inBubble(nil, func(t *testing.T, b *lab) {
 		b.bind("DPoP ")
-		_, h := b.client(b.store(""), nil)
+		s := b.store("")
+		c, h := b.client(s, nil)
 		b.mustCall(h, "1")
 		refusals := 1
 		b.wire.before(bubbleServer, func(w http.ResponseWriter, r *http.Request) bool {
@@ -463,19 +464,37 @@ func TestRefusedProofIsNoLogin(t *testing.T) {
 		refusals = 2
 		_, _, err := b.call(h, "3")
 		var refused *grant.Error
-		if !errors.As(err, &refused) || !strings.Contains(refused.Hint, "clock") || !strings.Contains(refused.Hint, "login --again") || b.tabs.Load() != 1 || b.idp.Stats().Refreshes != 0 {
-			t.Errorf("%v, %d tabs", err, b.tabs.Load())
+		if !errors.As(err, &refused) || !strings.Contains(refused.Hint, "clock") || b.tabs.Load() != 1 || b.idp.Stats().Refreshes != 0 {
+			t.Fatalf("%v, %d tabs", err, b.tabs.Load())
 		}
+		b.forgetsKey(s, c, h, refused.Hint)
 	})(t)
 }
 
+// forgetsKey does what a hint says last, which is to lead to a login with another key.
+func (b *lab) forgetsKey(s oauth.Store, c *oauth.Client, h *http.Client, said string) {
+	b.t.Helper()
+	before, end := b.stored(s).ProofKey, c.LogoutForNewLogin // login --again
+	if strings.HasSuffix(said, "run: mcp-login logout "+b.server().String()) {
+		end = func(ctx context.Context) error { _, err := c.Logout(ctx, false); return err }
+	}
+	if err := end(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	b.mustCall(h, "after the hint")
+	if now := b.stored(s); !now.Bound() || now.ProofKey.Equal(before) {
+		b.t.Errorf("the hint leads to the same key: %q", said)
+	}
+}
+
 // A provider that refuses the proof at a renewal has not looked at the refresh token: the login
-// is kept, nobody is asked, and the hint is about the clock. When that is right, the login goes on.
+// is kept, nobody is asked, and the hint is about the clock. When that is right, the login goes on;
+// the command in the hint leads to another key.
 func TestRefusedProofAtRefreshCostsNoLogin(t *testing.T) {
 	inBubble(nil, func(t *testing.T, b *lab) {
 		b.bind("DPoP ")
 		s := b.store("")
-		_, h := b.client(s, notInteractive)
+		c, h := b.client(s, notInteractive)
 		b.mustCall(h, "1")
 		before, wrong := b.stored(s), true
 		b.wire.before(bubbleProvider, func(w http.ResponseWriter, r *http.Request) bool {
@@ -487,7 +506,7 @@ func TestRefusedProofAtRefreshCostsNoLogin(t *testing.T) {
 		})
 		b.res.revokeSeen()
 		_, _, err := b.call(h, "2")
-		if now := b.stored(s); !errors.Is(err, discovery.ErrUnavailable) || !strings.Contains(hint.Of(err), "clock") || !strings.Contains(hint.Of(err), "login --again") || !now.RefreshToken.Equal(before.RefreshToken) || b.tabs.Load() != 1 {
+		if now := b.stored(s); !errors.Is(err, discovery.ErrUnavailable) || !strings.HasPrefix(hint.Of(err), "is the clock") || !now.RefreshToken.Equal(before.RefreshToken) || b.tabs.Load() != 1 {
 			t.Errorf("%v, hint %q; the login is kept: %v; %d tabs", err, hint.Of(err), now.RefreshToken.Equal(before.RefreshToken), b.tabs.Load())
 		}
 		wrong = false
@@ -495,6 +514,7 @@ func TestRefusedProofAtRefreshCostsNoLogin(t *testing.T) {
 		if b.tabs.Load() != 1 {
 			t.Errorf("%d tabs", b.tabs.Load())
 		}
+		b.forgetsKey(s, c, h, hint.Of(err))
 	})(t)
 }
 

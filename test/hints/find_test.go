@@ -255,7 +255,7 @@ func (f *finder) text(e ast.Expr) string {
 	case *ast.BinaryExpr:
 		return strings.ReplaceAll(f.text(e.X)+f.text(e.Y), unknown+unknown, unknown)
 	case *ast.Ident, *ast.SelectorExpr:
-		if nameOf(e) == "SignInAgain" { // the command, as a field of grant.Client
+		if slices.Contains([]string{"SignInAgain", "SignOut"}, nameOf(e)) { // the command, as a field of grant.Client
 			return "mcp-login " + unknown
 		}
 		name := nameOf(e)

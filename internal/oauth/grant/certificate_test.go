@@ -97,7 +97,7 @@ func TestRefusedClientAtRefresh(t *testing.T) {
 		reg := Registration{ClientID: "c", AuthMethod: method}
 		_, err := c.Refresh(t.Context(), &Target{Server: discovery.ServerMetadata{TokenEndpoint: srv.URL}, Registration: reg}, NewSecret("r"))
 		var refused *Error
-		if errors.Is(err, discovery.ErrUnavailable) != kept || !errors.As(err, &refused) || refused.Code != "invalid_client" || !strings.Contains(refused.Hint, "does not accept this client") {
+		if errors.Is(err, discovery.ErrUnavailable) != kept || !errors.As(err, &refused) || refused.Code != "invalid_client" || !strings.Contains(refused.Hint, "does not accept this client") || kept && !strings.HasSuffix(refused.Hint, "login --again") {
 			t.Errorf("%s: %v", method, err)
 		}
 	}

@@ -47,8 +47,9 @@ type Client struct {
 	Params []string
 	// Proofs makes the proofs of the account; its zero value is ready.
 	Proofs Proofs
-	// SignInAgain is the command that hints show for a login that is of no use.
-	SignInAgain string
+	// SignInAgain is the command that hints show for a login that is of no use, and SignOut
+	// the one for a login whose key is to be forgotten as well.
+	SignInAgain, SignOut string
 	// Grants are further grant types that a client registers for. With that of assertions it
 	// needs no redirect URI, and no device grant in its place.
 	Grants []string

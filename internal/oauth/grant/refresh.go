@@ -53,10 +53,11 @@ func (c *Client) Refresh(ctx context.Context, t *Target, refreshToken Secret) (T
 		return token, nil
 	case answer.Code == dpop.ErrUseNonce, answer.Code == dpop.ErrorCode, answer.refusesClient() && t.Registration.proves():
 		// It was not looked at, but another try is of no use.
-		return Token{}, &Error{
-			Op: op, Code: answer.Code, Err: errors.Join(discovery.ErrUnavailable, errors.New(answer.describe())),
-			Hint: hintFor(answer.Code, "") + "; if it stays so, sign in again: " + c.SignInAgain,
+		hint := hintFor(answer.Code, "") + "; if it stays so, sign in again: " + c.SignInAgain
+		if answer.Code == dpop.ErrorCode { // a new sign-in keeps the key
+			hint = hintFor(answer.Code, "") + "; if it stays so, to forget the login with its key before you sign in again, run: " + c.SignOut
 		}
+		return Token{}, &Error{Op: op, Code: answer.Code, Err: errors.Join(discovery.ErrUnavailable, errors.New(answer.describe())), Hint: hint}
 	case answer.isBusy():
 		return Token{}, &Error{Op: op, Err: errors.Join(discovery.ErrUnavailable, &NotSpentError{answer.retryAfter}, fmt.Errorf("status %d", answer.status))}
 	case !answer.isRefusal():
