@@ -251,15 +251,20 @@ func TestARefusedHeaderFailsOnce(t *testing.T) {
 }
 
 // The client is asked about as a login would ask: with a proof where the server wants tokens that
-// are bound to a key. Where the provider has none of these, it is not asked.
+// are bound to a key, or the account is bound already. Where the provider has none of these, and
+// for an ID token, which is none, it is not asked.
 func TestTheClientIsAskedAboutForTheServersTokens(t *testing.T) {
 	for name, c := range map[string]struct {
-		algorithm, tokenType string
-		want                 Outcome
+		challenge, algorithm, tokenType string
+		before, idToken                 bool // the account is bound already; requests carry the ID token
+		want                            Outcome
 	}{
-		"bound":        {"ES256", "DPoP", Passed},
-		"not bound":    {"ES256", "Bearer", Failed},
-		"without DPoP": {"RS256", "Bearer", Skipped},
+		"bound":               {"DPoP", "ES256", "DPoP", false, false, Passed},
+		"not bound":           {"DPoP", "ES256", "Bearer", false, false, Failed},
+		"without DPoP":        {"DPoP", "RS256", "Bearer", false, false, Skipped},
+		"bound, without DPoP": {"Bearer", "RS256", "Bearer", true, false, Skipped},
+		"of an ID token":      {"DPoP", "ES256", "DPoP", false, true, Failed},
+		"bound, ID token":     {"Bearer", "ES256", "DPoP", true, true, Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := httptest.NewServer(nil)
@@ -269,7 +274,7 @@ func TestTheClientIsAskedAboutForTheServersTokens(t *testing.T) {
 				w.Header().Set("Content-Type", "application/json")
 				switch r.URL.Path {
 				case "/mcp":
-					w.Header().Set("WWW-Authenticate", "DPoP")
+					w.Header().Set("WWW-Authenticate", c.challenge)
 					w.WriteHeader(http.StatusUnauthorized)
 				case "/.well-known/oauth-authorization-server":
 					_, _ = io.WriteString(w, `{"issuer":"`+srv.URL+`","authorization_endpoint":"`+srv.URL+`/a","token_endpoint":"`+srv.URL+`/t","response_types_supported":["code"],"code_challenge_methods_supported":["S256"],"dpop_signing_alg_values_supported":["`+c.algorithm+`"]}`)
@@ -293,6 +298,13 @@ func TestTheClientIsAskedAboutForTheServersTokens(t *testing.T) {
 				t.Fatal(err)
 			}
 			settings := account.Settings{Grant: oauth.GrantClientCredentials, ClientID: "app"}
+			settings.IDToken = c.idToken
+			if c.before {
+				bound := oauth.Credential{Server: server.String(), TokenType: "DPoP", ProofKey: grant.NewProofKey(), Established: true}
+				if err := st.Save(t.Context(), settings.Key(server), bound); err != nil {
+					t.Fatal(err)
+				}
+			}
 			kept := Kept{
 				Store: st, Settings: settings, Command: func(string, store.Entry, ...string) string { return "mcp-login" },
 				Open: func(context.Context, *command.Set) (*account.Account, error) {
@@ -308,7 +320,10 @@ func TestTheClientIsAskedAboutForTheServersTokens(t *testing.T) {
 				Load: func(context.Context) (Kept, error) { return kept, nil }, Header: func() (http.Header, error) { return http.Header{}, nil },
 			}
 			for f := range Examine(t.Context(), subject) {
-				if f.Check == "client" && (f.Outcome != c.want || (asked > 0) != (c.want != Skipped)) {
+				if f.Check == "provider" && (f.Outcome == Failed) != (c.want == Skipped) {
+					t.Errorf("%+v", f)
+				}
+				if f.Check == "client" && (f.Outcome != c.want || (asked > 0) != (c.want != Skipped && !c.idToken) || c.idToken && !strings.Contains(f.Next, "leave out --id-token")) {
 					t.Errorf("%+v, %d requests", f, asked)
 				}
 				if f.Check == "resource" && (f.Outcome != Skipped || strings.Contains(f.Detail, "the token endpoint judges it") != (c.want == Passed)) {

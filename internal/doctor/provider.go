@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"mcp-login/internal/account"
+	"mcp-login/internal/oauth"
 	"mcp-login/internal/oauth/discovery"
 )
 
@@ -119,9 +120,11 @@ func (x *examination) providerMetadata(ctx context.Context) Finding {
 	if resource == nil {
 		resource = &discovery.ResourceMetadata{}
 	}
-	x.found = discovery.Result{Resource: resource.Resource, ScopesSupported: resource.ScopesSupported, Server: *m}
-	x.found.Server.CertificateWanted = resource.CertificateBound
-	if x.found.Binding, x.noTokens = discovery.BindingOf(x.challenge, resource, m, false); x.noTokens != nil {
+	var kept oauth.Credential
+	if acc, err := x.opened(ctx); err == nil {
+		kept, _ = acc.Store.Load(ctx, acc.Key) // one without tokens may be bound as well
+	}
+	if x.found, x.noTokens = discovery.ResultOf(x.challenge, resource, m, kept.Bound()); x.noTokens != nil {
 		return failedBy(x.noTokens, "")
 	}
 	leftOut := ""

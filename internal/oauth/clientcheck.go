@@ -46,6 +46,9 @@ func (c *Client) CheckClient(ctx context.Context, found discovery.Result, challe
 	if err != nil {
 		return ClientCheck{}, err
 	}
+	if err := c.checkIDToken(previous, found.Binding); err != nil {
+		return ClientCheck{}, err
+	}
 	reg, err := c.clientToCheck(&found.Server, previous, redirectURI)
 	if reg.ClientID == "" && c.cfg.Key.Grant != GrantJWTBearer {
 		return ClientCheck{}, err

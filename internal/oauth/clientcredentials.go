@@ -78,7 +78,7 @@ func (c *Client) discoverTokenEndpoint(ctx context.Context, previous *Credential
 		}
 		found := discovery.Result{Resource: c.cfg.Server.String(), Server: discovery.ServerMetadata{Issuer: issuer, TokenEndpoint: u.String()}}
 		if why.challenge.DPoPOnly { // what the endpoint can do, nobody has said
-			found.Binding = discovery.BoundOnly
+			found.Binding, found.Asked = discovery.BoundOnly, true
 		}
 		return found, nil
 	}

@@ -34,13 +34,23 @@ func (c *Client) discover(ctx context.Context, previous *Credential, why renewal
 			Hint: "nothing was sent there; if this server is to be used with that provider all the same, say so for it alone" + issuerFlag(": ", notListed.Named),
 		}
 	}
-	if err == nil && found.Binding == discovery.BoundOnly && c.presentsIDToken(previous) {
-		return found, &grant.Error{
-			Op: "check what the MCP server asks for", Err: errors.New("only tokens that are bound to a key (DPoP) are taken, and an ID token is none"),
-			Hint: "the server takes only bound tokens; leave out --id-token, and if the login was made with it, first run: " + c.command("logout"),
-		}
+	if err == nil {
+		err = c.checkIDToken(previous, found.Binding)
 	}
 	return found, grant.AsError(err)
+}
+
+// checkIDToken refuses to present an ID token, which is bound to no key, where only bound ones
+// are taken: by the server, or for an account that is bound already.
+func (c *Client) checkIDToken(previous *Credential, binding discovery.Binding) error {
+	if binding != discovery.BoundOnly || !c.presentsIDToken(previous) {
+		return nil
+	}
+	cause, next := "only tokens that are bound to a key (DPoP) are taken, and an ID token is none", "the server takes only bound tokens; leave out --id-token, and if the login was made with it, first run: "+c.command("logout")
+	if previous.Bound() {
+		cause, next = "this login is bound to a key (DPoP), and an ID token is not", "leave out --id-token; or, if the server takes other tokens as well, forget the login with its key first, run: "+c.command("logout")
+	}
+	return &grant.Error{Op: "check what the MCP server asks for", Err: errors.New(cause), Hint: next}
 }
 
 // metadataLifetime is how long the metadata of an issuer is not read again.

@@ -282,6 +282,25 @@ func TestIDTokenIsNotBound(t *testing.T) {
 			t.Errorf("%v, hint %q, %d tabs", err, hint.Of(err), b.tabs.Load())
 		}
 	}))
+	t.Run("bound before", inBubble(nil, func(t *testing.T, b *lab) {
+		b.bind("DPoP, Bearer ").strict = false
+		s := b.store("")
+		c, h := b.client(s, nil)
+		b.mustCall(h, "1")
+		_, byID := b.client(s, byIDToken)
+		_, _, err := b.call(byID, "2")
+		if err == nil || !strings.Contains(err.Error(), "this login is bound to a key") || !strings.HasPrefix(hint.Of(err), "leave out --id-token") || !strings.HasSuffix(hint.Of(err), "mcp-login logout "+b.server().String()) || b.tabs.Load() != 1 {
+			t.Errorf("%v, hint %q, %d tabs", err, hint.Of(err), b.tabs.Load())
+		}
+		if _, err := c.Logout(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		_, byID = b.client(s, byIDToken)
+		_, _, _ = b.call(byID, "3") // this server takes no ID tokens
+		if cred := b.stored(s); cred.IDToken.IsZero() || cred.Bound() {
+			t.Errorf("signed in: %v, bound: %v", !cred.IDToken.IsZero(), cred.Bound())
+		}
+	}))
 	t.Run("asked for", inBubble(nil, func(t *testing.T, b *lab) {
 		d := b.bind("DPoP, Bearer ")
 		d.strict = false

@@ -31,11 +31,12 @@ var elsewhere = map[string]string{
 	"give the job in its workflow: permissions: id-token: write":                                                                        "internal/workload: TestGitHub",
 
 	"ask its operator to take ES256, and to publish it in dpop_signing_alg_values_supported":                                                                                    "internal/oauth: TestNoCommonAlgorithm",
-	"the server takes only bound tokens; leave out --id-token, and if the login was made with it, first run: mcp-login … (discover)":                                            "internal/oauth: TestIDTokenIsNotBound",
+	"the server takes only bound tokens; leave out --id-token, and if the login was made with it, first run: mcp-login … (checkIDToken)":                                        "internal/oauth: TestIDTokenIsNotBound",
 	"ask its operator to support DPoP with ES256, and to publish it in dpop_signing_alg_values_supported…":                                                                      "internal/oauth: TestNoCommonAlgorithm",
 	"ask whoever runs the server: no request gets through":                                                                                                                      "internal/oauth: TestNonceStorm",
 	"is the clock of this machine right? If it is, ask whoever runs the server; or, to forget the login with its key before you sign in again, run: mcp-login … (proofRefused)": "internal/oauth: TestRefusedProofIsNoLogin",
 	"is the clock of this machine right? The provider refuses the proof that the login has its key (DPoP)":                                                                      "internal/oauth/grant: TestProviderRefusesProofs",
+	"leave out --id-token; or, if the server takes other tokens as well, forget the login with its key first, run: mcp-login … (checkIDToken)":                                  "internal/oauth: TestIDTokenIsNotBound",
 	"…; if it stays so, to forget the login with its key before you sign in again, run: mcp-login … (Refresh)":                                                                  "internal/oauth: TestRefusedProofAtRefreshCostsNoLogin",
 	"…; if it stays so, sign in again: mcp-login … (Refresh)":                                                                                                                   "internal/oauth/grant: TestRefusedClientAtRefresh",
 	"the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: mcp-login … (refusedAgain)":             "internal/oauth: TestServerGoesBackToBearer",

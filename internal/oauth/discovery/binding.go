@@ -21,10 +21,10 @@ const (
 	BoundOnly         // it takes no others
 )
 
-// BindingOf returns what the resource asks for, by its challenge or its metadata, and the
+// bindingOf returns what the resource asks for, by its challenge or its metadata, and the
 // authorization server can do. bound says that the account has been bound before, from
 // which there is no way back.
-func BindingOf(challenge Challenge, resource *ResourceMetadata, server *ServerMetadata, bound bool) (Binding, error) {
+func bindingOf(challenge Challenge, resource *ResourceMetadata, server *ServerMetadata, bound bool) (Binding, error) {
 	only := challenge.DPoPOnly || resource.DPoPOnly
 	asked := asksToBind(challenge, resource)
 	taken := (challenge.DPoP || !challenge.DPoPOnly) && (len(resource.DPoPAlgorithms) == 0 || slices.Contains(resource.DPoPAlgorithms, dpop.Algorithm))

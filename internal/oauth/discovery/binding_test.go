@@ -35,7 +35,7 @@ func TestBinding(t *testing.T) {
 		"bound before":                       {bearer, ResourceMetadata{}, es, true, BoundOnly, false},
 		"bound before, a provider that lost": {bearer, ResourceMetadata{}, nil, true, Unbound, true},
 	} {
-		got, err := BindingOf(tc.challenge, &tc.resource, &ServerMetadata{Issuer: "https://idp.example", DPoPAlgorithms: tc.provider}, tc.bound)
+		got, err := bindingOf(tc.challenge, &tc.resource, &ServerMetadata{Issuer: "https://idp.example", DPoPAlgorithms: tc.provider}, tc.bound)
 		if got != tc.want || (err != nil) != tc.fails {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}

@@ -42,8 +42,19 @@ type Result struct {
 	ScopesSupported []string
 	// Server is the metadata of the chosen authorization server.
 	Server ServerMetadata
-	// Binding says whether the token is to be bound to a key.
+	// Binding says whether the token is to be bound to a key, and Asked that the resource
+	// asks for bound ones, perhaps beside others.
 	Binding Binding
+	Asked   bool
+}
+
+// ResultOf is what the metadata of a resource and of its authorization server says. bound
+// says that the account has been bound to a key before, from which there is no way back.
+func ResultOf(challenge Challenge, resource *ResourceMetadata, server *ServerMetadata, bound bool) (r Result, err error) {
+	r = Result{Resource: resource.Resource, ScopesSupported: resource.ScopesSupported, Server: *server, Asked: asksToBind(challenge, resource)}
+	r.Server.CertificateWanted = resource.CertificateBound
+	r.Binding, err = bindingOf(challenge, resource, server, bound)
+	return r, err
 }
 
 // Discover finds the authorization server of an MCP server: by the address in the
@@ -58,20 +69,18 @@ func Discover(ctx context.Context, client *http.Client, q Query) (Result, error)
 	if err != nil && (!q.Choice.Overrides() || !missing) {
 		return Result{}, err
 	}
-	r := Result{Resource: resource.Resource, ScopesSupported: resource.ScopesSupported}
-	if r.Resource == "" && q.Choice.Overrides() {
+	if resource.Resource == "" && q.Choice.Overrides() {
 		// The token is for this server, though it does not say its name (MCP
 		// 2025-11-25, Authorization, Resource Parameter Implementation).
-		r.Resource = q.Server.String()
+		resource.Resource = q.Server.String()
 	}
 	issuers, err := q.Choice.candidates(resource.Issuers(q.Server), q.KnownIssuer)
 	if err != nil {
 		return Result{}, err
 	}
+	var r Result
 	choose := func(server *ServerMetadata) (err error) {
-		r.Server = *server
-		r.Server.CertificateWanted = resource.CertificateBound
-		r.Binding, err = BindingOf(q.Challenge, &resource, server, q.Bound)
+		r, err = ResultOf(q.Challenge, &resource, server, q.Bound)
 		return err
 	}
 	var failures []error

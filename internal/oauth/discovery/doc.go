@@ -12,7 +12,7 @@
 //     Discovery 1.0; discovery.go, server.go) and checks its issuer (issuer.go).
 //     [CheckEndpoint] decides for each address in it whether it may be used (fetch.go).
 //  5. [ServerMetadata.SelectScopes] decides which scopes to request there (scopes.go), and
-//     [BindingOf] whether the token is to be bound to a key (RFC 9449; binding.go).
+//     [ResultOf] whether the token is to be bound to a key (RFC 9449; binding.go).
 //
 // Every document is read within a limit of bytes and time (fetch.go), through the client of
 // a [Guard] (guard.go), which keeps a public server from leading the login into the person's
