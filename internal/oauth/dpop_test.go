@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-jwt/jwt/v5"
+
 	"mcp-login/internal/devidp"
 	"mcp-login/internal/dpop"
 	"mcp-login/internal/hint"
@@ -26,8 +28,6 @@ import (
 	"mcp-login/internal/oauth/discovery"
 	"mcp-login/internal/oauth/grant"
 	"mcp-login/internal/store"
-
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // binder stands before the server of a lab, which takes a bound token with a good and fresh
@@ -683,6 +683,49 @@ func TestServerGoesBackToBearer(t *testing.T) {
 			t.Error("still bound")
 		}
 	})(t)
+}
+
+// A server has gone back only where neither its challenge nor its metadata asks for bound tokens.
+// One that asks in its metadata alone, and one that says nothing at all, get a login where they
+// refuse a renewed token as well, and no hint about the key.
+func TestServerThatStillAsks(t *testing.T) {
+	for name, tc := range map[string]struct {
+		challenge string
+		metadata  map[string]any
+		bare      bool
+	}{
+		"by its metadata":     {"Bearer ", map[string]any{"dpop_bound_access_tokens_required": true}, false},
+		"by its algorithms":   {"Bearer ", map[string]any{"dpop_signing_alg_values_supported": []string{"ES256"}}, false},
+		"without a challenge": {"DPoP ", nil, true},
+	} {
+		t.Run(name, inBubble(nil, func(t *testing.T, b *lab) {
+			d := b.bind(tc.challenge)
+			d.metadata = tc.metadata
+			_, h := b.client(b.store(""), nil)
+			b.mustCall(h, "1")
+			deaf := false // no token helps
+			b.wire.before(bubbleServer, func(w http.ResponseWriter, r *http.Request) bool {
+				switch {
+				case r.URL.Path != "/mcp", !deaf && b.tabs.Load() > 1:
+					return false
+				case tc.bare:
+					w.WriteHeader(http.StatusUnauthorized)
+				default:
+					d.refuse(w, "invalid_token")
+				}
+				return true
+			})
+			b.mustCall(h, "2")
+			if b.tabs.Load() != 2 || b.idp.Stats().Refreshes != 1 {
+				t.Errorf("%d tabs, %d refreshes", b.tabs.Load(), b.idp.Stats().Refreshes)
+			}
+			deaf = true
+			_, _, err := b.call(h, "3")
+			if err == nil || !strings.Contains(err.Error(), "issued for it a moment ago") || strings.Contains(hint.Of(err), "bound to a key") {
+				t.Errorf("%v, hint %q", err, hint.Of(err))
+			}
+		}))
+	}
 }
 
 // The device grant, a client without a person, and a login in another process bind as well.

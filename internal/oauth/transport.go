@@ -126,7 +126,7 @@ func (a *attempts) refused(r refusal, resp *http.Response) (final *http.Response
 		return nil, c.signInError(a.early)
 	case r.kind == forbidden && a.renewals+a.stepUps >= maxAttempts:
 		return resp, nil
-	case r.kind == unauthorized && (a.renewals == maxRenewals || a.stepUps >= maxAttempts || a.authenticated || a.renewals > 0 && c.wantsBearer(a.cred, r.challenge)):
+	case r.kind == unauthorized && (a.renewals == maxRenewals || a.stepUps >= maxAttempts || a.authenticated):
 		foreign.Discard(resp)
 		return nil, c.refusedAgain(r.challenge)
 	}
@@ -139,6 +139,11 @@ func (a *attempts) renew(r refusal) (err error) {
 	c := a.client
 	wanted, before := r.challenge.WantsAuthentication(), a.cred.Login()
 	why := renewal{failed: hashOf(c.Bearer(a.cred)), challenge: r.challenge, stepUp: r.kind == forbidden || wanted, signIn: r.kind == unauthorized && a.renewals > 0}
+	if why.signIn && c.wantsBearer(a.req.Context(), a.cred, why) {
+		refused := c.refusedAgain(why.challenge)
+		refused.Hint = "the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: " + c.command("logout")
+		return refused
+	}
 	if why.stepUp {
 		a.stepUps++
 	} else {
@@ -222,11 +227,8 @@ func (c *Client) notRenewed(why renewal, err error) error {
 	return err
 }
 
-func (c *Client) refusedAgain(challenge discovery.Challenge) error {
+func (c *Client) refusedAgain(challenge discovery.Challenge) *grant.Error {
 	hint := "the provider and the server do not agree about the token; see which audience and issuer the server expects, and whether --resource fits"
-	if cred, _ := c.InUse(); c.Proven(&cred) && !challenge.DPoP {
-		hint = "the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: " + c.command("logout")
-	}
 	if challenge.WantsAuthentication() {
 		hint = "ask whoever runs the server: it wants a stronger or more recent sign-in, and its provider has to say so in the token (acr, auth_time); " + c.signInAgain()
 		if c.grants.Param("acr_values")+c.grants.Param("max_age") != "" {
@@ -240,9 +242,14 @@ func (c *Client) refusedAgain(challenge discovery.Challenge) error {
 }
 
 // wantsBearer reports whether a server that has refused the bound token of cred asks for bearer
-// tokens alone: a login leads to another bound one, which changes nothing.
-func (c *Client) wantsBearer(cred *Credential, challenge discovery.Challenge) bool {
-	return c.Proven(cred) && challenge.Scheme != "" && !challenge.DPoP && !challenge.DPoPOnly && !challenge.WantsAuthentication()
+// tokens alone, by its challenge and by its metadata: a login leads to another bound one, which
+// changes nothing.
+func (c *Client) wantsBearer(ctx context.Context, cred *Credential, why renewal) bool {
+	if !c.Proven(cred) || why.challenge.Scheme == "" || why.challenge.DPoP || why.challenge.WantsAuthentication() {
+		return false
+	}
+	found, err := c.discoverTokenEndpoint(ctx, cred, why)
+	return err == nil && !found.Asked
 }
 
 // refusedBy is cause with what the server says of it.

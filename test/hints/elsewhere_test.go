@@ -39,7 +39,7 @@ var elsewhere = map[string]string{
 	"leave out --id-token; or, if the server takes other tokens as well, forget the login with its key first, run: mcp-login … (checkIDToken)":                                  "internal/oauth: TestIDTokenIsNotBound",
 	"…; if it stays so, to forget the login with its key before you sign in again, run: mcp-login … (Refresh)":                                                                  "internal/oauth: TestRefusedProofAtRefreshCostsNoLogin",
 	"…; if it stays so, sign in again: mcp-login … (Refresh)":                                                                                                                   "internal/oauth/grant: TestRefusedClientAtRefresh",
-	"the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: mcp-login … (refusedAgain)":             "internal/oauth: TestServerGoesBackToBearer",
+	"the login is bound to a key (DPoP), and the server does not ask for that; to forget it with its key before you sign in again, run: mcp-login … (renew)":                    "internal/oauth: TestServerGoesBackToBearer",
 	"add --client-cert FILE": "internal/oauth/grant: TestCertificateThatIsNotGiven",
 	"the provider asks for a nonce again and again, or gives none (DPoP): tell its operator":                                                                            "internal/oauth/grant: TestProviderRefusesProofs",
 	"the provider has to bind tokens to the key of the proofs that it is sent (RFC 9449): tell its operator, or sign out, which forgets a login that is bound to a key": "internal/oauth: TestBearerTokenInAnswer",
